@@ -46,6 +46,8 @@ type Fault struct {
 	slowDTLS time.Duration
 	// lies has it say in RTCP what is not so.
 	lies bool
+	// accounts has it note what it does with each packet.
+	accounts bool
 	// spins is for how long it computes for each packet that it sends.
 	spins time.Duration
 	// mixes has it decode what it gets, and send everybody the sum, encoded again; forward

@@ -183,7 +183,7 @@ type outcome struct {
 	Thresholds []struct {
 		Metric, Expression string
 		OK                 *bool
-		Value, Best        *float64
+		Value, Best, Worst *float64
 	} `json:"thresholds"`
 	Metrics   map[string]map[string]any `json:"metrics"`
 	Doubts    map[string]float64        `json:"doubts"`
@@ -250,12 +250,18 @@ func (o *outcome) taken() bool { return o.Doubts["contended_s"]+o.Doubts["stolen
 // serve starts a process of the server with a fault, for a run of this size.
 func serve(t *testing.T, f Fault, s size) *serverprocess.Process {
 	t.Helper()
-	program, err := faultyServer()
-	require.NoError(t, err)
 	args := []string{"-does", f.Does, "-listeners", fmt.Sprint(s.listeners), "-middle", s.middle().String()}
 	if f.Does == Elsewhere {
 		args = append(args, "-elsewhere", filepath.Join(testaudio.Dir(), "guest.ogg"))
 	}
+	return serveWith(t, args...)
+}
+
+// serveWith starts a process of the server with these flags.
+func serveWith(t *testing.T, args ...string) *serverprocess.Process {
+	t.Helper()
+	program, err := faultyServer()
+	require.NoError(t, err)
 	p, err := serverprocess.Start(context.Background(), exec.Command(program, args...), func(error) {})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() }) // it may have died, as it should

@@ -64,7 +64,7 @@ func generatorFaults(s size) []generatorFault {
 			}
 			return nil
 		}},
-		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), strike: throttle(quotaPeriod)},
+		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), strike: throttle("arrivals", quotaPeriod)},
 		{sentence: "is stopped while listeners arrive", brief: true, leaves: []string{"delayed_joins", "stalls"}, strike: func(g *generator) error {
 			if g.in("arrivals", s.arrivals/5) {
 				g.stop(s.arrivals * 3 / 5)
@@ -101,7 +101,7 @@ const noMoreFiles = "may open no more files while listeners arrive"
 func generatorFaultsBeside(s size) []generatorFault {
 	return []generatorFault{
 		{sentence: "has its clock stepped back by 400 ms", leaves: []string{"clock_steps"}, environment: stepped(s, -400*time.Millisecond)},
-		{sentence: "is throttled to a ninetieth of a core", leaves: leftByThrottling(), strike: throttle(3 * quotaPeriod)},
+		{sentence: "is throttled to a ninetieth of a core", leaves: leftByThrottling(), strike: throttle("arrivals", 3*quotaPeriod)},
 		{sentence: noMoreFiles, strike: func(g *generator) error {
 			if !g.in("arrivals", 0) {
 				return nil
@@ -139,11 +139,11 @@ const (
 // is known only between two samples of its group: a slow machine may get no further than one.
 func leftByThrottling() []string { return []string{"stalls", "throttled_ms"} }
 
-// throttle gives the generator its quota of each period from its first arrival to the
+// throttle gives the generator its quota of each period from the beginning of a phase to the
 // end of the hold: by a control group where one can be made, else by stopping it.
-func throttle(period time.Duration) func(*generator) error {
+func throttle(phase string, period time.Duration) func(*generator) error {
 	return func(g *generator) error {
-		if !g.in("arrivals", 0) {
+		if !g.in(phase, 0) {
 			return nil
 		}
 		group, err := controlGroup(fmt.Sprint("earshot-faults-", g.process.Pid), 1, period)
@@ -194,12 +194,15 @@ func controlGroup(name string, processes int, every time.Duration) (path string,
 	return path, nil
 }
 
+// oneRequest makes requests and leaves no connection behind.
+var oneRequest = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // flood sends junk to where the generator's clients receive, faster than it is read.
 func flood(g *generator) error {
 	if !g.in("steady", 0) {
 		return nil
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(g.server + "/clients")
+	resp, err := oneRequest.Get(g.server + "/clients")
 	if err != nil {
 		return nil // the server has died
 	}

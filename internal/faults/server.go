@@ -37,7 +37,10 @@ type Server struct {
 	mu        sync.Mutex
 	rooms     map[string][]*track
 	peers     []*webrtc.PeerConnection
-	offers    int // of listeners, so far
+	offers    int       // of listeners, so far
+	first     time.Time // when the first of them came
+	began     time.Time // when it was told to do wrong by chance
+	done      Account
 	published int // offers of publishers
 	sessions  int
 	addresses map[string]struct{} // of the clients
@@ -67,6 +70,8 @@ func NewServer(f Fault, die func()) (*Server, error) {
 	mux.HandleFunc("POST /rooms/{room}/whip", s.publish)
 	mux.HandleFunc("POST /rooms/{room}/whep", s.listen)
 	mux.HandleFunc("GET /clients", s.clients)
+	mux.HandleFunc("GET /account", s.account)
+	mux.HandleFunc("POST /begin", s.begin)
 	mux.HandleFunc("/sessions/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	s.work.Go(func() { _ = s.http.Serve(front) }) // it ends with Close
@@ -229,7 +234,11 @@ func (s *Server) pass(room string, p *rtp.Packet) {
 func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	number := s.offers
+	if number == 0 {
+		s.first = time.Now()
+	}
 	s.offers++
+	s.done.Listeners = append(s.done.Listeners, nil)
 	s.mu.Unlock()
 	if !s.fault.ofPublishers && !s.admits(w, r, number) {
 		return

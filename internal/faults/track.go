@@ -45,6 +45,7 @@ type packet struct {
 	header  rtp.Header
 	payload []byte
 	at      time.Time
+	handled int // its number in the server's account
 }
 
 func newTrack(s *Server, room string, number int) *track {
@@ -62,6 +63,10 @@ func (l *track) take(p *rtp.Packet, now time.Time) {
 	if forward := l.server.fault.forward; forward != nil {
 		all = forward(l, n, p.Payload)
 	}
+	handled := 0
+	if l.server.fault.accounts {
+		handled = l.server.noteCame(l.number, now, len(all) == 0)
+	}
 	for _, out := range all {
 		select {
 		case l.queue <- packet{
@@ -69,7 +74,7 @@ func (l *track) take(p *rtp.Packet, now time.Time) {
 				Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber + out.sequence, Timestamp: p.Timestamp + out.timestamp,
 				SSRC: l.ssrc + out.ssrc, PayloadType: l.format + out.format,
 			},
-			payload: out.payload, at: now.Add(out.after),
+			payload: out.payload, at: now.Add(out.after), handled: handled,
 		}:
 		default:
 		}
@@ -100,6 +105,9 @@ func (l *track) send() {
 		}
 		for len(waiting) > 0 && !time.Now().Before(waiting[0].at) {
 			spin(l.server.fault.spins)
+			if l.server.fault.accounts {
+				l.server.noteSent(l.number, waiting[0].handled)
+			}
 			_, _ = l.to.WriteRTP(&waiting[0].header, waiting[0].payload) // the listener may have gone
 			waiting = waiting[1:]
 		}

@@ -29,6 +29,8 @@ func run() error {
 	var (
 		about     faults.Run
 		does      = flag.String("does", "", "the fault's `sentence` in the table")
+		byChance  = flag.Uint64("by-chance", 0, "does wrong what comes out of this `seed`, instead of -does; 0 is none")
+		lasts     = flag.Duration("lasts", time.Second, "for how long, with -by-chance")
 		elsewhere = flag.String("elsewhere", "", "the `file` of what is said in another room")
 	)
 	flag.IntVar(&about.Listeners, "listeners", 1, "how many listeners will come")
@@ -41,12 +43,19 @@ func run() error {
 		}
 		about.Elsewhere = clip
 	}
+	if *byChance != 0 {
+		return serve(faults.ByChance(*byChance, *lasts))
+	}
 	all := slices.Concat(faults.Faults(about), faults.Others(about), faults.Beside(about), faults.Publishing(about))
 	i := slices.IndexFunc(all, func(f faults.Fault) bool { return f.Does == *does })
 	if i < 0 {
 		return fmt.Errorf("no server %q", *does)
 	}
-	s, err := faults.NewServer(all[i], func() { os.Exit(died) })
+	return serve(all[i])
+}
+
+func serve(f faults.Fault) error {
+	s, err := faults.NewServer(f, func() { os.Exit(died) })
 	if err != nil {
 		return err
 	}
