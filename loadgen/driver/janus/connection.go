@@ -40,15 +40,11 @@ type connection struct {
 	// Set before anybody else has the connection.
 	session, handle uint64
 
-	mu         sync.Mutex
-	changed    chan struct{} // closed, and made anew, at each change of what follows
-	calls      uint64
-	pending    map[string]chan message // by transaction
-	candidates []string                // of the server, as values of attributes
-	final      bool                    // there are no more
-	ended      error                   // why, once it has
-	keepalives *time.Timer
-	done       chan struct{} // closed when nobody reads it any more
+	state   driver.Signaling // guards what follows; it ends with the presence
+	calls   uint64
+	pending map[string]chan message // by transaction
+
+	done chan struct{} // closed when nobody reads it any more
 }
 
 // open opens a connection, with a session and a handle. lost is called when the presence that it is for
@@ -68,7 +64,7 @@ func open(ctx context.Context, d *Driver, lost func()) (*connection, error) {
 		return nil, errors.Join(fmt.Errorf("%s is no Janus: its WebSocket does not speak %s", d.Target(), subprotocol), conn.Close())
 	}
 	conn.SetReadLimit(maxMessage)
-	c := &connection{driver: d, conn: conn, changed: make(chan struct{}), pending: map[string]chan message{}, done: make(chan struct{})}
+	c := &connection{driver: d, conn: conn, pending: map[string]chan message{}, done: make(chan struct{})}
 	go c.read(lost)
 	if err := c.begin(ctx); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -87,24 +83,9 @@ func (c *connection) begin(ctx context.Context) error {
 		return err
 	}
 	c.handle = m.Data.ID
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended == nil {
-		c.keepalives = time.AfterFunc(c.driver.keepalive(), c.keepAlive)
-	}
+	// The server is to remember the session. Its answers are read like any other.
+	c.state.Every(c.driver.keepalive, func() error { return c.write(c.number(request{Janus: keepalive})) })
 	return nil
-}
-
-// keepAlive has the server remember the session. Its answer is read like any other.
-func (c *connection) keepAlive() {
-	if c.write(c.number(request{Janus: keepalive})) != nil {
-		return // the reader notices, too
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended == nil {
-		c.keepalives.Reset(c.driver.keepalive())
-	}
 }
 
 // ask makes a request to the AudioBridge, with a description or nil, and returns its answer.
@@ -118,8 +99,8 @@ func (c *connection) ask(ctx context.Context, b *body, jsep *description) (messa
 
 // number gives a request its transaction, and what lets it in.
 func (c *connection) number(r request) request {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.state.Lock()
+	defer c.state.Unlock()
 	c.calls++
 	r.Transaction = strconv.FormatUint(c.calls, 36)
 	r.Session, r.Handle = c.session, c.handle
@@ -137,12 +118,12 @@ func (c *connection) number(r request) request {
 func (c *connection) call(ctx context.Context, r request) (message, error) {
 	r = c.number(r)
 	answers := make(chan message, 2) // that it was taken, and what came of it
-	c.mu.Lock()
+	c.state.Lock()
 	c.pending[r.Transaction] = answers
-	c.mu.Unlock()
+	c.state.Unlock()
 	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+		c.state.Lock()
+		defer c.state.Unlock()
 		delete(c.pending, r.Transaction)
 	}()
 	if err := c.write(r); err != nil {
@@ -160,7 +141,7 @@ func (c *connection) call(ctx context.Context, r request) (message, error) {
 		case <-ctx.Done():
 			return message{}, fmt.Errorf("wait for Janus' answer to %s: %w", r.name(), ctx.Err())
 		case <-c.done:
-			return message{}, fmt.Errorf("wait for Janus' answer to %s: %w", r.name(), c.why())
+			return message{}, fmt.Errorf("wait for Janus' answer to %s: %w", r.name(), c.state.Ended())
 		}
 	}
 }
@@ -194,26 +175,7 @@ func (c *connection) read(lost func()) {
 	for err == nil {
 		err = c.readMessage(lost)
 	}
-	c.end(fmt.Errorf("the connection to Janus ended: %w", err))
-}
-
-// end says why the presence has ended, if it has not yet.
-func (c *connection) end(why error) {
-	c.change(func() {
-		if c.ended == nil {
-			c.ended = why
-		}
-		if c.keepalives != nil {
-			c.keepalives.Stop()
-		}
-	})
-}
-
-// why is why the presence has ended; nil if it has not.
-func (c *connection) why() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ended
+	c.state.End(fmt.Errorf("the connection to Janus ended: %w", err))
 }
 
 // readMessage reads and handles one message.
@@ -250,9 +212,9 @@ func ofOthers(text []byte) bool {
 
 // take takes a message.
 func (c *connection) take(m message, lost func()) {
-	c.mu.Lock()
+	c.state.Lock()
 	answers := c.pending[m.Transaction]
-	c.mu.Unlock()
+	c.state.Unlock()
 	if answers != nil && m.Transaction != "" {
 		select {
 		case answers <- m:
@@ -262,12 +224,7 @@ func (c *connection) take(m message, lost func()) {
 	}
 	switch {
 	case m.Janus == "trickle":
-		c.change(func() {
-			if m.Candidate.Value != "" {
-				c.candidates = append(c.candidates, strings.TrimPrefix(m.Candidate.Value, "a="))
-			}
-			c.final = c.final || m.Candidate.Completed
-		})
+		c.state.AddCandidate(strings.TrimPrefix(m.Candidate.Value, "a="), m.Candidate.Completed)
 	case m.Janus == "event" && m.PluginData.Data.AudioBridge == "destroyed":
 		c.over(errRoomEnded, lost)
 	case m.Janus == "hangup": // also of somebody who was kicked
@@ -284,48 +241,8 @@ var errRoomEnded = driver.Declined("the room was destroyed")
 
 // over ends the presence, while the WebSocket goes on.
 func (c *connection) over(why error, lost func()) {
-	c.end(why)
+	c.state.End(why)
 	lost()
-}
-
-// await waits until something is so, which is asked with c.mu held.
-func (c *connection) await(ctx context.Context, is func() bool) error {
-	for {
-		c.mu.Lock()
-		so, changed, ended := is(), c.changed, c.ended
-		c.mu.Unlock()
-		switch {
-		case so:
-			return nil
-		case ended != nil:
-			return ended
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// change changes what await waits for.
-func (c *connection) change(do func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	do()
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// candidateLines are the lines of the candidates that the server has sent after its answer.
-func (c *connection) candidateLines() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var b strings.Builder
-	for _, value := range c.candidates {
-		fmt.Fprintf(&b, "a=%s\r\n", value)
-	}
-	return b.String()
 }
 
 // errClosed ends a connection that the client closes.
@@ -353,7 +270,7 @@ func (c *connection) leave(ctx context.Context) error {
 
 // close closes the connection and waits for its reader.
 func (c *connection) close() error {
-	c.end(errClosed)
+	c.state.End(errClosed)
 	err := c.conn.Close()
 	<-c.done
 	if errors.Is(err, net.ErrClosed) {

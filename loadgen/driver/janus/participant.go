@@ -176,10 +176,7 @@ func (p *participant) Trickle(ctx context.Context, _ driver.Media, _ string) (st
 	if err != nil {
 		return "", err
 	}
-	if err := c.await(ctx, func() bool { return len(c.candidates) > 0 }); err != nil {
-		return "", err
-	}
-	return c.candidateLines(), nil
+	return c.state.Trickle(ctx)
 }
 
 // Leave implements driver.Participant.

@@ -82,7 +82,7 @@ func (r *roomClient) askForTimeout(ctx context.Context) error {
 func (r *roomClient) connect(ctx context.Context) (*connection, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.moderator != nil && r.moderator.why() == nil {
+	if r.moderator != nil && r.moderator.state.Ended() == nil {
 		return r.moderator, nil
 	}
 	if r.moderator != nil {

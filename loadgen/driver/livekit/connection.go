@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,19 +43,14 @@ type connection struct {
 	open context.Context
 	shut context.CancelFunc
 
-	mu         sync.Mutex
-	changed    chan struct{}   // closed, and made anew, at each change of what follows
-	answer     string          // to the first offer
-	candidates []string        // of the server, as values of attributes
-	final      bool            // there are no more
-	first      *signal.Offered // the server's first offer, over /rtc
-	track      string          // the server's name of what the client sends
-	session    string          // the server's name of the person's presence
-	resumed    bool            // the server has taken up the session of an earlier connection
-	ended      error           // why, once it has
-	pings      *time.Timer     // nil: the server wants none
-	interval   time.Duration   // of the pings
-	rtt        time.Duration
+	state    driver.Signaling // guards what follows; it ends with the session
+	answer   string           // to the first offer
+	first    *signal.Offered  // the server's first offer, over /rtc
+	track    string           // the server's name of what the client sends
+	session  string           // the server's name of the person's presence
+	resumed  bool             // the server has taken up the session of an earlier connection
+	interval time.Duration    // of the pings; 0: the server wants none
+	rtt      time.Duration
 
 	// negotiating guards the offers after the first.
 	negotiating sync.Mutex
@@ -105,7 +99,7 @@ func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 		turn.End() // what the reader does is not the join's
 	}
 	conn.SetReadLimit(maxMessage)
-	c := &connection{conn: conn, buffers: &d.messages, receives: how.receives, changed: make(chan struct{}), done: make(chan struct{})}
+	c := &connection{conn: conn, buffers: &d.messages, receives: how.receives, done: make(chan struct{})}
 	c.open, c.shut = context.WithCancel(context.Background())
 	if how.earlier != nil {
 		inherit(c, how.earlier)
@@ -116,9 +110,12 @@ func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 
 // inherit has c take over what an earlier connection knew. Nobody else has c yet.
 func inherit(c, earlier *connection) {
-	earlier.mu.Lock()
-	c.candidates, c.first, c.track, c.session, c.interval = earlier.candidates, earlier.first, earlier.track, earlier.session, earlier.interval
-	earlier.mu.Unlock()
+	for _, candidate := range earlier.state.Candidates() {
+		c.state.AddCandidate(candidate, false)
+	}
+	earlier.state.Lock()
+	c.first, c.track, c.session, c.interval = earlier.first, earlier.track, earlier.session, earlier.interval
+	earlier.state.Unlock()
 	earlier.negotiating.Lock()
 	defer earlier.negotiating.Unlock()
 	c.negotiation, c.voices, c.offers, c.more, c.added = earlier.negotiation, earlier.voices, earlier.offers, earlier.more, earlier.added
@@ -129,16 +126,14 @@ func inherit(c, earlier *connection) {
 // takenUp waits until the server has taken up the session, and goes on where the earlier connection was.
 func (c *connection) takenUp(ctx context.Context, session string) error {
 	another := false
-	err := c.await(ctx, func() bool { another = c.session != session; return another || c.resumed })
+	err := c.state.Await(ctx, func() bool { another = c.session != session; return another || c.resumed })
 	switch {
 	case err != nil:
 		return fmt.Errorf("wait until the server resumes the session: %w", err)
 	case another: // which has nothing to do with the media connection
 		return driver.Declined("the server began another session instead of resuming the one there was")
 	}
-	if c.interval > 0 {
-		c.startPings(c.interval)
-	}
+	c.startPings()
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
 	if !c.receives {
@@ -150,60 +145,20 @@ func (c *connection) takenUp(ctx context.Context, session string) error {
 // firstAnswer waits for the answer to the first offer, and adds the server's candidates to
 // it.
 func (c *connection) firstAnswer(ctx context.Context) (string, error) {
-	if err := c.await(ctx, func() bool { return c.answer != "" }); err != nil {
+	if err := c.state.Await(ctx, func() bool { return c.answer != "" }); err != nil {
 		return "", fmt.Errorf("wait for the server's answer: %w", err)
 	}
 	soon, cancel := context.WithTimeout(ctx, lastCandidate)
 	defer cancel()
 	// Those that come later are asked for by Trickle, if there is none yet.
-	_ = c.await(soon, func() bool { return c.final })
-	c.mu.Lock()
+	_ = c.state.AwaitLastCandidate(soon)
+	c.state.Lock()
 	answer := c.answer
-	c.mu.Unlock()
+	c.state.Unlock()
 	if len(sdp.CandidateLines(answer)) == 0 {
-		answer += c.candidateLines() // at the end is in the last section, and all are bundled
+		answer += c.state.CandidateLines() // at the end is in the last section, and all are bundled
 	}
 	return answer, nil
-}
-
-// candidateLines are the lines of the server's candidates.
-func (c *connection) candidateLines() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var b strings.Builder
-	for _, value := range c.candidates {
-		fmt.Fprintf(&b, "a=%s\r\n", value)
-	}
-	return b.String()
-}
-
-// await waits until something is so, which is asked with c.mu held.
-func (c *connection) await(ctx context.Context, is func() bool) error {
-	for {
-		c.mu.Lock()
-		so, changed, ended := is(), c.changed, c.ended
-		c.mu.Unlock()
-		switch {
-		case so:
-			return nil
-		case ended != nil:
-			return ended
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// change changes what await waits for.
-func (c *connection) change(do func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	do()
-	close(c.changed)
-	c.changed = make(chan struct{})
 }
 
 // read handles messages until the connection ends.
@@ -214,14 +169,7 @@ func (c *connection) read(ended func()) {
 	for err == nil {
 		err = c.readMessage()
 	}
-	c.change(func() {
-		if c.ended == nil {
-			c.ended = fmt.Errorf("the signal connection ended: %w", err)
-		}
-		if c.pings != nil {
-			c.pings.Stop()
-		}
-	})
+	c.state.End(fmt.Errorf("the signal connection ended: %w", err))
 }
 
 // readMessage reads and handles one message.
@@ -250,12 +198,10 @@ func (c *connection) readMessage() error {
 func (c *connection) handle(m signal.Message) {
 	switch m := m.(type) {
 	case signal.Joined:
-		c.change(func() { c.session = m.Session })
-		if m.PingInterval > 0 {
-			c.startPings(time.Duration(m.PingInterval) * time.Second)
-		}
+		c.state.Change(func() { c.session, c.interval = m.Session, time.Duration(m.PingInterval)*time.Second })
+		c.startPings()
 	case signal.Resumed:
-		c.change(func() { c.resumed = true })
+		c.state.Change(func() { c.resumed = true })
 	case signal.Answered:
 		c.answered(m.SDP)
 	case signal.Offered:
@@ -263,13 +209,13 @@ func (c *connection) handle(m signal.Message) {
 	case signal.Candidate:
 		c.take(m)
 	case signal.Published:
-		c.change(func() { c.track = m.Track })
+		c.state.Change(func() { c.track = m.Track })
 	case signal.Wanted:
 		c.want(m)
 	case signal.Pong:
-		c.change(func() { c.rtt = time.Since(time.UnixMilli(m.Sent)) })
+		c.state.Change(func() { c.rtt = time.Since(time.UnixMilli(m.Sent)) })
 	case signal.Left:
-		c.change(func() { c.ended = driver.Declined("the server ended the session: " + m.Reason) })
+		c.state.End(driver.Declined("the server ended the session: " + m.Reason))
 	}
 }
 
@@ -280,39 +226,27 @@ func (c *connection) take(m signal.Candidate) {
 	}
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
-	c.change(func() {
-		if m.Value != "" {
-			c.candidates = append(c.candidates, m.Value)
-		}
-		c.final = c.final || m.Final
-	})
+	c.state.AddCandidate(m.Value, m.Final)
 	if c.receives && c.negotiation != nil && m.Value != "" {
 		c.negotiation.Candidate(m.Value)
 	}
 }
 
-// startPings sends pings from now on.
-func (c *connection) startPings(interval time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pings == nil && c.ended == nil {
-		c.interval = interval
-		c.pings = time.AfterFunc(interval, c.ping)
+// startPings sends pings from now on, if the server wants them.
+func (c *connection) startPings() {
+	c.state.Lock()
+	interval := c.interval
+	c.state.Unlock()
+	if interval > 0 {
+		c.state.Every(func() time.Duration { return interval }, c.ping)
 	}
 }
 
-func (c *connection) ping() {
-	c.mu.Lock()
+func (c *connection) ping() error {
+	c.state.Lock()
 	rtt := c.rtt
-	c.mu.Unlock()
-	if c.write(signal.Ping(time.Now().UnixMilli(), rtt.Milliseconds())) != nil {
-		return // the reader notices, too
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended == nil {
-		c.pings.Reset(c.interval)
-	}
+	c.state.Unlock()
+	return c.write(signal.Ping(time.Now().UnixMilli(), rtt.Milliseconds()))
 }
 
 func (c *connection) write(message []byte) error {
@@ -329,11 +263,7 @@ var errClosed = errors.New("the client has left")
 
 // close closes the connection and waits for its reader.
 func (c *connection) close() error {
-	c.change(func() {
-		if c.ended == nil {
-			c.ended = errClosed
-		}
-	})
+	c.state.End(errClosed)
 	c.shut()
 	err := c.conn.Close()
 	<-c.done

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -75,14 +76,19 @@ const offerField, leaveField, pingField = 1, 8, 16
 func serve(t *testing.T, script func(peer)) *Driver {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/rtc/v1", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/rtc/v1", plays(t, script, func(u *url.URL) string { return u.Query().Get("join_request") }))
+	return client(t, mux)
+}
+
+// plays plays a script with each client, who came by a request in a URL.
+func plays(t *testing.T, script func(peer), request func(*url.URL) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if assert.NoError(t, err) {
 			defer conn.Close()
-			script(peer{t, conn, r.URL.Query().Get("join_request"), &sync.Mutex{}})
+			script(peer{t, conn, request(r.URL), &sync.Mutex{}})
 		}
-	})
-	return client(t, mux)
+	}
 }
 
 func client(t *testing.T, handler http.Handler) *Driver {
@@ -109,6 +115,14 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// until is a context for what is to fail: soon over where it fails by its deadline.
+func until(t *testing.T, says string) context.Context {
+	if strings.Contains(says, "deadline") {
+		return within(t, 300*time.Millisecond)
+	}
+	return within(t, time.Minute)
 }
 
 // A sendingAnswer is one of a server that sends a voice.
@@ -156,11 +170,7 @@ func TestListenFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := joined(t, serve(t, c.script))
-			wait := time.Minute
-			if strings.Contains(c.says, "deadline") {
-				wait = 300 * time.Millisecond
-			}
-			_, err := p.Listen(within(t, wait), "v=0")
+			_, err := p.Listen(until(t, c.says), "v=0")
 			require.ErrorContains(t, err, c.says)
 			assert.Equal(t, c.refused, driver.Refused(err))
 			require.NoError(t, p.Leave(within(t, time.Minute)))
@@ -334,11 +344,7 @@ func TestResumeFails(t *testing.T) {
 			}))
 			_, err := p.Listen(within(t, time.Minute), "v=0")
 			require.NoError(t, err)
-			wait := time.Minute
-			if strings.Contains(c.says, "deadline") {
-				wait = 300 * time.Millisecond
-			}
-			_, err = p.Resume(within(t, wait))
+			_, err = p.Resume(until(t, c.says))
 			require.ErrorContains(t, err, c.says)
 			assert.Equal(t, c.refused, driver.Refused(err))
 			<-p.Done()
@@ -377,17 +383,12 @@ func TestModeratorsAskTheRoomService(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound) // it has ended by itself
 		}
 	})
-	mux.HandleFunc("/rtc/v1", func(w http.ResponseWriter, r *http.Request) {
-		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
-		if assert.NoError(t, err) {
-			defer conn.Close()
-			p := peer{t: t, conn: conn, writing: &sync.Mutex{}}
-			p.send(6, bytesField(2, bytesField(1, []byte("TR_1"))))
-			p.candidate("", 1)
-			p.answer("v=0\r\n")
-			p.receives()
-		}
-	})
+	mux.HandleFunc("/rtc/v1", plays(t, func(p peer) {
+		p.send(6, bytesField(2, bytesField(1, []byte("TR_1"))))
+		p.candidate("", 1)
+		p.answer("v=0\r\n")
+		p.receives()
+	}, func(*url.URL) string { return "" }))
 	d := client(t, mux)
 	room, err := d.Open(t.Context(), 0, scenario.RoomSpec{})
 	require.NoError(t, err)

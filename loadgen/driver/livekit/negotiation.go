@@ -64,7 +64,7 @@ func (c *connection) answered(answer string) {
 	}
 	c.voices = voices
 	if c.negotiation == nil { // the first, which open awaits
-		c.change(func() { c.answer = answer })
+		c.state.Change(func() { c.answer = answer })
 		return
 	}
 	c.offered = false

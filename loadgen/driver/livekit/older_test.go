@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 	"github.com/stretchr/testify/assert"
@@ -84,13 +83,7 @@ func serveOlder(t *testing.T, script func(peer)) *Driver {
 	t.Helper()
 	mux := rooms(http.NewServeMux())
 	mux.HandleFunc("/rtc/validate", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/rtc", func(w http.ResponseWriter, r *http.Request) {
-		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
-		if assert.NoError(t, err) {
-			defer conn.Close()
-			script(peer{t, conn, r.URL.RawQuery, &sync.Mutex{}})
-		}
-	})
+	mux.HandleFunc("/rtc", plays(t, script, func(u *url.URL) string { return u.RawQuery }))
 	return client(t, mux)
 }
 
@@ -345,11 +338,7 @@ func TestListenerWithoutAnOfferIsNotLetIn(t *testing.T) {
 			require.NoError(t, err)
 			p, err := room.Join(t.Context(), "listener 1.1", scenario.Listener)
 			require.NoError(t, err)
-			wait := time.Minute
-			if strings.Contains(c.says, "deadline") {
-				wait = 300 * time.Millisecond
-			}
-			_, err = p.Listen(within(t, wait), "v=0")
+			_, err = p.Listen(until(t, c.says), "v=0")
 			require.ErrorContains(t, err, c.says)
 			assert.Equal(t, c.refused, driver.Refused(err))
 			require.NoError(t, p.Leave(within(t, time.Minute)))

@@ -184,7 +184,7 @@ func (p *participant) Resume(ctx context.Context) (driver.Participant, error) {
 
 // takeUp drops a connection without a goodbye, and takes its session up by another.
 func (p *participant) takeUp(ctx context.Context, earlier *connection) (*connection, error) {
-	if err := earlier.await(ctx, func() bool { return earlier.session != "" }); err != nil {
+	if err := earlier.state.Await(ctx, func() bool { return earlier.session != "" }); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait until the server names the session: %w", err), earlier.close())
 	}
 	_ = earlier.close() // the server may have been first
@@ -224,10 +224,7 @@ func (p *participant) Trickle(ctx context.Context, _ driver.Media, _ string) (st
 	if c == nil {
 		return "", errNotConnected
 	}
-	if err := c.await(ctx, func() bool { return len(c.candidates) > 0 }); err != nil {
-		return "", err
-	}
-	return c.candidateLines(), nil
+	return c.state.Trickle(ctx)
 }
 
 var errNotConnected = errors.New("there is no signal connection")
@@ -238,11 +235,11 @@ func (p *participant) publishedTrack(ctx context.Context) (string, error) {
 	if c == nil {
 		return "", errNotConnected
 	}
-	if err := c.await(ctx, func() bool { return c.track != "" }); err != nil {
+	if err := c.state.Await(ctx, func() bool { return c.track != "" }); err != nil {
 		return "", fmt.Errorf("wait until the server names the mic's track: %w", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.state.Lock()
+	defer c.state.Unlock()
 	return c.track, nil
 }
 

@@ -22,7 +22,7 @@ func (c *connection) serverOffered(o signal.Offered) {
 		return
 	}
 	again := false
-	c.change(func() {
+	c.state.Change(func() {
 		if again = c.first != nil; !again {
 			c.first = &o
 		}
@@ -34,17 +34,17 @@ func (c *connection) serverOffered(o signal.Offered) {
 
 // firstOffer waits for the server's first offer, and adds its candidates to it.
 func (c *connection) firstOffer(ctx context.Context) (*driver.CounterOffer, error) {
-	if err := c.await(ctx, func() bool { return c.first != nil }); err != nil {
+	if err := c.state.Await(ctx, func() bool { return c.first != nil }); err != nil {
 		return nil, fmt.Errorf("wait for the server's offer: %w", err)
 	}
 	soon, cancel := context.WithTimeout(ctx, lastCandidate)
 	defer cancel()
-	_ = c.await(soon, func() bool { return c.final }) // as in firstAnswer
-	c.mu.Lock()
+	_ = c.state.AwaitLastCandidate(soon) // as in firstAnswer
+	c.state.Lock()
 	offer := *c.first
-	c.mu.Unlock()
+	c.state.Unlock()
 	if len(sdp.CandidateLines(offer.SDP)) == 0 {
-		offer.SDP += c.candidateLines()
+		offer.SDP += c.state.CandidateLines()
 	}
 	return &driver.CounterOffer{
 		SDP:    offer.SDP,
@@ -65,10 +65,7 @@ func (c *connection) goOn() {
 		answerOffer(c, *c.pending)
 		c.pending = nil
 	}
-	c.mu.Lock()
-	candidates := c.candidates
-	c.mu.Unlock()
-	for _, candidate := range candidates {
+	for _, candidate := range c.state.Candidates() {
 		c.negotiation.Candidate(candidate)
 	}
 }
