@@ -49,8 +49,14 @@ func Refusal(resp *http.Response, body []byte) error {
 	if json.Unmarshal(body, &e) == nil && e.Error.Code != "" {
 		return wire.Error{Code: e.Error.Code, Message: e.Error.Message}
 	}
-	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %d %s: %q", resp.StatusCode, http.StatusText(resp.StatusCode), strings.TrimSpace(string(body[:min(len(body), 200)])))}
+	return refusal{resp.StatusCode, fmt.Sprintf("the server answered %d %s: %q", resp.StatusCode, http.StatusText(resp.StatusCode), strings.TrimSpace(Beginning(string(body))))}
 }
+
+// maxSaid is how much of what a server says people are shown, in bytes.
+const maxSaid = 200
+
+// Beginning returns the beginning of what a server says, for people to read.
+func Beginning(said string) string { return strings.ToValidUTF8(said[:min(len(said), maxSaid)], "") }
 
 // NoAnswer is the error of a request that got no answer: [ErrUnreachable] if it did not
 // even get a connection. A server that takes a request and ends the connection can be

@@ -108,11 +108,11 @@ func (s *Signaling) Ended() error {
 	return s.ended
 }
 
-// AddCandidate takes a candidate of the server's, an attribute without "a="; "" is none. last means
-// that no more come.
+// AddCandidate takes a candidate of the server's, an attribute without "a="; "" is none, and so is what has several
+// lines, which would put others into a client's SDP. last means that no more come.
 func (s *Signaling) AddCandidate(attribute string, last bool) {
 	s.Change(func() {
-		if attribute != "" {
+		if attribute != "" && !strings.ContainsAny(attribute, "\r\n") {
 			s.candidates = append(s.candidates, attribute)
 		}
 		s.last = s.last || last

@@ -127,8 +127,9 @@ func TestTrickle(t *testing.T) {
 			lines <- got
 		}()
 		s.AddCandidate("", false)
+		s.AddCandidate("candidate:0\r\na=ice-pwd:another", false)
 		synctest.Wait()
-		require.Empty(t, lines, "no candidate is none")
+		require.Empty(t, lines, "what is no candidate is none")
 		s.AddCandidate("candidate:1", false)
 		assert.Equal(t, "a=candidate:1\r\n", <-lines)
 

@@ -102,7 +102,7 @@ func (r *ReceiverReports) HandleRTCP(packet []byte, at time.Duration) {
 			continue
 		}
 		for i := range r.sections {
-			if s := &r.sections[i]; s.ssrc == sr.SSRC {
+			if s := &r.sections[i]; s.started && s.ssrc == sr.SSRC {
 				s.lastSR, s.lastSRAt, s.haveSR = uint32(sr.NTPTime>>16), at, true
 				s.sentSR, s.receivedSR = uint64(sr.PacketCount), s.received
 			}

@@ -162,7 +162,8 @@ func byReason(f *dto.MetricFamily, reason string) (n uint64, ok bool) {
 	for _, m := range f.GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == "reason" && l.GetValue() == reason {
-				return uint64(m.GetCounter().GetValue()), true
+				value := m.GetCounter().GetValue()
+				return uint64(value), isAmount(value, maxAmount)
 			}
 		}
 	}

@@ -167,7 +167,7 @@ type MetricsMeter struct {
 	Client *http.Client
 }
 
-var errNoProcessMetrics = errors.New("the target's metrics have no process_cpu_seconds_total and process_resident_memory_bytes")
+var errNoProcessMetrics = errors.New("the target's metrics have no process_cpu_seconds_total and process_resident_memory_bytes, or none that can be true")
 
 // Usage implements Meter.
 func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
@@ -175,13 +175,13 @@ func (m MetricsMeter) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	cpu, ok := single(families["process_cpu_seconds_total"])
-	memory, okay := single(families["process_resident_memory_bytes"])
+	cpu, ok := single(families["process_cpu_seconds_total"], maxSeconds)
+	memory, okay := single(families["process_resident_memory_bytes"], maxAmount)
 	if !ok || !okay {
 		return Usage{}, errNoProcessMetrics
 	}
-	cores, _ := single(families["go_sched_gomaxprocs_threads"]) // of a program in Go
-	began, _ := single(families["process_start_time_seconds"])
+	cores, _ := single(families["go_sched_gomaxprocs_threads"], maxCores) // of a program in Go
+	began, _ := single(families["process_start_time_seconds"], maxSeconds)
 	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Memory: uint64(memory), Cores: int(cores), Began: began}, nil
 }
 
@@ -220,13 +220,28 @@ const (
 	maxMetrics    = 4 << 20
 )
 
-func single(f *dto.MetricFamily) (float64, bool) {
+// What is more than that is no amount of time, cores or anything that there is, and in no unit that it is kept in.
+const (
+	maxSeconds = 9e9 // of a time.Duration
+	maxCores   = 1 << 16
+	maxAmount  = 1 << 53
+)
+
+// isAmount reports whether a metric's value can be an amount that is no more than most.
+func isAmount(value, most float64) bool { return value >= 0 && value <= most }
+
+// single returns the value of a family's only metric, if it can be an amount that is no more than most.
+func single(f *dto.MetricFamily, most float64) (float64, bool) {
 	if len(f.GetMetric()) != 1 {
 		return 0, false
 	}
 	m := f.GetMetric()[0]
+	value := m.GetGauge().GetValue()
 	if m.GetCounter() != nil {
-		return m.GetCounter().GetValue(), true
+		value = m.GetCounter().GetValue()
 	}
-	return m.GetGauge().GetValue(), m.GetGauge() != nil
+	if m.GetCounter() == nil && m.GetGauge() == nil || !isAmount(value, most) {
+		return 0, false
+	}
+	return value, true
 }

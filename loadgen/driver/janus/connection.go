@@ -193,11 +193,16 @@ func (c *connection) readMessage(lost func()) error {
 	if _, err := b.ReadFrom(r); err != nil {
 		return err
 	}
-	if ofOthers(b.Bytes()) {
+	return c.takeText(b.Bytes(), lost)
+}
+
+// takeText reads and takes a message.
+func (c *connection) takeText(text []byte, lost func()) error {
+	if ofOthers(text) {
 		return nil
 	}
 	var m message
-	if err := json.Unmarshal(b.Bytes(), &m); err != nil {
+	if err := json.Unmarshal(text, &m); err != nil {
 		return fmt.Errorf("a message can't be read: %w", err)
 	}
 	c.take(m, lost)
@@ -229,7 +234,7 @@ func (c *connection) take(m message, lost func()) {
 		c.over(errRoomEnded, lost)
 	case m.Janus == "hangup": // also of somebody who was kicked
 		// A slowlink says that packets are lost, and no more: the connection goes on.
-		c.over(driver.Declined("the server ended the media connection: "+m.Reason), lost)
+		c.over(driver.Declined("the server ended the media connection: "+driver.Beginning(m.Reason)), lost)
 	case m.Janus == "timeout":
 		c.over(driver.Declined("the server has forgotten the session, since it got no keepalive in time"), lost)
 	case m.Error != nil && m.Error.Code == sessionUnknown: // the answer to a keepalive

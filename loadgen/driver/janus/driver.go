@@ -115,6 +115,12 @@ func (d *Driver) setRate(text string) error {
 	return nil
 }
 
+// remember keeps what the answer to info says of how long a session lasts without a request.
+func (d *Driver) remember(m message) {
+	seconds := min(max(m.SessionTimeout, 0), 24*60*60) // so that no overflow makes a flood of keepalives
+	d.timeout.Store(int64(time.Duration(seconds) * time.Second))
+}
+
 // keepalive is after what time without a request the server is to be reminded of a session.
 func (d *Driver) keepalive() time.Duration {
 	if timeout := time.Duration(d.timeout.Load()); timeout > 0 {

@@ -32,10 +32,11 @@ type failure struct {
 
 // Error implements error.
 func (f failure) Error() string {
-	text := fmt.Sprintf("%s: Janus answered %d: %s", f.asked, f.code, f.reason)
+	who := "Janus"
 	if f.bridge {
-		text = fmt.Sprintf("%s: the AudioBridge answered %d: %s", f.asked, f.code, f.reason)
+		who = "the AudioBridge"
 	}
+	text := fmt.Sprintf("%s: %s answered %d: %s", f.asked, who, f.code, driver.Beginning(f.reason))
 	if hint := f.hint(); hint != "" {
 		text += ": " + hint
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -73,7 +72,7 @@ func (r *roomClient) askForTimeout(ctx context.Context) error {
 	}
 	// Where that is not told, it is what Janus' own clients take it for.
 	if m, err := c.call(ctx, request{Janus: information}); err == nil {
-		r.driver.timeout.Store(int64(time.Duration(m.SessionTimeout) * time.Second))
+		r.driver.remember(m)
 	}
 	return nil
 }

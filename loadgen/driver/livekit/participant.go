@@ -73,6 +73,7 @@ func micOf(offer string) (m signal.SentTrack) {
 	for line := range strings.Lines(offer) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		_, value, _ = strings.Cut(value, " ") // after the stream, or the payload type
+		value = strings.TrimSpace(value)
 		switch name {
 		case "a=msid":
 			m.Track = cmp.Or(m.Track, value)
