@@ -28,12 +28,8 @@ type observer struct {
 func (r *run) watch(ctx context.Context) {
 	o := &observer{run: r, last: r.sampler.Sample(ctx), lost: r.cast.Lost()}
 	o.lostAt = o.last.At
-	o.interference = usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Local: r.sampler.Local}, o.last)
-	stalls := &host.Watchdog{Report: func(from, until time.Time) {
-		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
-	}}
-	stalls.Start()
-	defer stalls.Close()
+	o.interference = r.interference(o.last)
+	defer r.watchStalls().Close()
 	if r.sampler.Local {
 		o.competition = usage.NewCompetition(r.clock, r.aggregator)
 		o.competition.Follow(o.last.Server)
@@ -61,6 +57,30 @@ func (r *run) watch(ctx context.Context) {
 	}
 	// What was dropped last is in doubt, too.
 	o.observe(context.WithoutCancel(ctx))
+}
+
+// interference books what happens to the generator after a sample.
+func (r *run) interference(first usage.Sample) *usage.Interference {
+	return usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Local: r.sampler.Local}, first)
+}
+
+// watchStalls books when the generator's process does not run, until it is closed.
+func (r *run) watchStalls() *host.Watchdog {
+	stalls := &host.Watchdog{Report: func(from, until time.Time) {
+		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
+	}}
+	stalls.Start()
+	return stalls
+}
+
+// watchOpening books what the generator does to those who take the stage before there are listeners, until ctx is done.
+func (r *run) watchOpening(ctx context.Context) {
+	defer r.watchStalls().Close()
+	o := r.interference(r.sampler.Sample(ctx))
+	for r.cast.SleepUntil(ctx, r.clock.Now()+time.Second) {
+		o.BookOpening(r.sampler.Sample(ctx))
+	}
+	o.BookOpening(r.sampler.Sample(context.WithoutCancel(ctx)))
 }
 
 // observe books what happened since the last time.

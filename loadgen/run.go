@@ -60,7 +60,7 @@ type TURN = client.TURN
 
 // Run plays a scenario in this process and returns what it measured. It returns an error and no
 // result if the scenario could not be played at all, for example because the target
-// did not answer or a speaker could not connect.
+// did not answer. A server that does not take a speaker's mic is a matter of the verdict.
 //
 // When ctx is cancelled, the run ends early and returns what it has measured so far,
 // marked as interrupted.
@@ -188,7 +188,7 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	if r.peers != nil {
 		open = r.cast.TakeStages // their rooms are open
 	}
-	if err := open(ctx); err != nil {
+	if err := r.watched(ctx, open); err != nil {
 		return nil, err
 	}
 	// An interrupt, or a threshold that aborts, ends the arrivals and the hold but
@@ -211,6 +211,9 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 	r.begin(record.Arrivals, span.Arrivals)
 	r.gate.start = span.Arrivals
 	work.Go(func() { r.watch(background) })
+	if r.peers == nil && r.cast.Uplinks.Refused() {
+		abort() // nobody would hear anything
+	}
 	r.cast.Arrive(playing, span.Arrivals)
 	if err := r.cast.Uplinks.Unreachable(); err != nil && playing.Err() == nil {
 		return nil, err
@@ -268,6 +271,16 @@ func (r *run) measure(ctx context.Context) (*Result, error) {
 		return nil, r.peers.finish(final, after)
 	}
 	return r.result(final, ctx.Err() != nil, span, before, after), nil
+}
+
+// watched opens the rooms, and books meanwhile what the generator does to it.
+func (r *run) watched(ctx context.Context, open func(context.Context) error) error {
+	watching, end := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer end()
+	watch.Go(func() { r.watchOpening(watching) })
+	return open(ctx)
 }
 
 // longSample is for how long a sample of the server may be taken, and the steady state not last longer.

@@ -145,7 +145,7 @@ func (p *person) publish(ctx context.Context) (*client.Publisher, error) {
 	c := p.room.cast
 	m, err := c.clients.pion.NewPublisher(p.via, p.impairment, c.Scenario.Cast[p.group].RepairedBy(), p.discontinuous(), c.Aggregator.Doubts.LossInDoubt)
 	if err != nil {
-		return nil, err
+		return nil, ownFault{err}
 	}
 	if err := p.connectPublisher(ctx, m); err != nil {
 		return nil, errors.Join(err, m.Close())

@@ -72,7 +72,7 @@ func (p *person) connectMic(ctx context.Context, u *tally.Uplink) error {
 	group := c.Scenario.Cast[p.group]
 	source, err := p.room.addSource(p)
 	if err != nil {
-		return errors.Join(err, m.Close())
+		return ownFault{errors.Join(err, m.Close())}
 	}
 	if p.account != nil {
 		p.account.Speaks(source)
@@ -95,6 +95,11 @@ func (p *person) connectMic(ctx context.Context, u *tally.Uplink) error {
 	p.sender = t
 	return nil
 }
+
+// An ownFault is an error that no server has to do with.
+type ownFault struct{ error }
+
+func (o ownFault) Unwrap() error { return o.error }
 
 // firstNumbers are those of a mic's first packet: by chance (RFC 3550, section 5.1), and from the lower halves of their
 // ranges. So time stamps begin anew after twelve hours at the soonest: widely used receivers (pion/interceptor) report

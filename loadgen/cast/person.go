@@ -108,7 +108,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 		p.joinAudience(ctx, intended)
 		return
 	}
-	doing := "publish"
+	doing := publishing
 	if len(p.room.cast.clips[p.group]) == 0 {
 		doing = "take the stage" // without a mic, which is no matter of the metric published
 	}
@@ -165,7 +165,7 @@ func (p *person) notIn(doing string, err error) {
 	if problem.AtLimit(err) {
 		c.Book.Limited()
 	}
-	if driver.Refused(err) {
+	if driver.Refused(err) && !p.room.unanswered { // else it may be since nobody publishes there
 		p.account.Refused(c.Clock.Now())
 	} else {
 		p.account.Failed(c.Clock.Now())

@@ -2,6 +2,7 @@ package cast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -38,6 +40,9 @@ type roomRun struct {
 	// for writing while the room ends.
 	acting    sync.RWMutex
 	moderator moderator
+
+	// unanswered means that a mic failed without a word from the server, before there were listeners.
+	unanswered bool
 
 	mu       sync.Mutex
 	reopened int // mics opened since then that nobody had chosen
@@ -90,11 +95,39 @@ func (h *roomRun) takeStage(ctx context.Context) error {
 		return nil // they arrive themselves
 	}
 	for _, p := range h.speakers {
-		if err := p.takeStage(ctx, h.cast.Clock.Now()); err != nil {
+		from := h.cast.Clock.Now()
+		err := p.takeStage(ctx, from)
+		if err != nil && !p.isUnheard(ctx, err) {
 			return fmt.Errorf("bring %s into room %s: %w", p.name, h.client.Name(), err)
+		}
+		if err != nil {
+			h.cast.Problems.Add(publishing, fmt.Errorf("room %s: %w", h.client.Name(), err))
+		}
+		if err != nil && !driver.Refused(err) {
+			h.unanswered = true
+			h.ledger.Unanswered(from, h.cast.Clock.Now())
 		}
 	}
 	return nil
+}
+
+// publishing is what somebody did whose mic did not open, as problems have it.
+const publishing = "publish"
+
+// isUnheard reports whether an error means that the server did not take a mic before there were
+// listeners: a matter of the run's verdict. Otherwise the run can't be played: it was interrupted, the target is not
+// there, the generator could not do its part, or whether it did is not known to the workers whose people listen.
+func (p *person) isUnheard(ctx context.Context, err error) bool {
+	c := p.room.cast
+	var own ownFault
+	switch {
+	case ctx.Err() != nil, len(c.clips[p.group]) == 0, problem.AtLimit(err), errors.Is(err, driver.ErrUnsupported), errors.As(err, &own):
+		return false
+	case errors.Is(err, driver.ErrUnreachable):
+		_, open := c.Uplinks.Counts()
+		return open > 0 && c.others == nil // it was there
+	}
+	return driver.Refused(err) || c.others == nil
 }
 
 // add adds person n of a group of the cast, if this process plays them.

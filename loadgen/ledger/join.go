@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
@@ -43,7 +44,27 @@ func (l *Listener) Failed(t time.Duration) {
 }
 
 // timedOut reports whether the listener's time ran out, as far as is known now.
-func (l *Listener) timedOut() bool { return !l.refused && (!l.connected || l.cutOff(l.deadline)) }
+func (l *Listener) timedOut() bool {
+	return !l.refused && (!l.connected || l.cutOff(l.deadline) || l.ledger.silencedItself())
+}
+
+// A span is a time.
+type span struct{ from, until time.Duration }
+
+// Unanswered enters that a mic was to open in a time, and came to nothing without a word from the server. It is
+// called before anybody listens.
+func (r *Ledger) Unanswered(from, until time.Duration) {
+	r.unanswered = append(r.unanswered, span{from, until})
+}
+
+// silencedItself reports whether nobody has a mic in the room, perhaps by the generator's doing: then who hears
+// nothing may owe that to it, too.
+func (r *Ledger) silencedItself() bool {
+	d := &r.aggregator.Doubts
+	return len(r.unanswered) > 0 && len(r.list()) == 0 && slices.ContainsFunc(r.unanswered, func(s span) bool {
+		return d.ToBlame(s.from, max(s.until, s.from+doubt.LeastTimeout), 0, 0)
+	})
+}
 
 func (l *Listener) count(t time.Duration) {
 	if l.counting {
@@ -80,7 +101,7 @@ func (l *Listener) late(now time.Duration) bool {
 // hinderedMuch reports whether the generator held the join up for much of the time until
 // it was given up, which may be long before the deadline.
 func (l *Listener) hinderedMuch() bool {
-	if l.cutOff(l.triedUntil) || l.ledger.book.limited.Load() {
+	if l.cutOff(l.triedUntil) || l.ledger.book.limited.Load() || l.ledger.silencedItself() {
 		return true
 	}
 	d := &l.ledger.aggregator.Doubts
@@ -136,6 +157,9 @@ func (l *Listener) closeJoin(doubts *doubt.Register, now time.Duration) {
 			l.cell.JoinFailed(waited)
 			if l.lostJoin {
 				waited = max(0, l.triedUntil-l.began-l.ownTime(l.began, l.triedUntil, doubts.Hindered))
+			}
+			if l.lostJoin && l.ledger.silencedItself() {
+				waited = 0 // it may have been in at once
 			}
 			l.cell.Join(waited, l.lostJoin)
 		}

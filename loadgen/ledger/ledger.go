@@ -32,6 +32,8 @@ type Ledger struct {
 	scored     bool // what probes hear is
 
 	sources atomic.Pointer[[]*Source]
+	// unanswered is when mics came to nothing without a word from the server. It is set before anybody listens.
+	unanswered []span
 	// awaits means that others than this process have sources of the room, too. All that
 	// was sent before bin horizon is known then.
 	awaits    bool

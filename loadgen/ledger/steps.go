@@ -90,6 +90,9 @@ func (l *Listener) joinSteps(doubts *doubt.Register, now time.Duration) (d recor
 			if l.hinderedMuch() || doubts.ToBlame(t.from, tried, 0, l.waited(t.from, tried, doubts.Hindered)) {
 				stalled = took - max(0, tried-t.from-l.ownTime(t.from, tried, doubts.Hindered))
 			}
+			if l.ledger.silencedItself() {
+				stalled = took
+			}
 		}
 		switch {
 		case s < record.StepSignaling:

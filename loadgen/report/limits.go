@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -57,7 +58,7 @@ func (r *Report) cutShort() bool {
 // refused says that the server refused so many people that a threshold on joined or published
 // is crossed even if all others had come in, if it is so. Who was due is not known of a run
 // that was interrupted, lost a worker or lost what workers told. A server may well refuse
-// those who want to hear a mic that did not come since the generator was at a limit.
+// those who want to hear a mic that did not come, perhaps since the generator was at a limit.
 func (r *Report) refused() string {
 	for _, j := range r.Thresholds {
 		if text := r.refusedOf(j.Threshold); text != "" {
@@ -72,7 +73,7 @@ func (r *Report) refusedOf(t metric.Threshold) string {
 	run, who, doing := r.Result, "listener", joining
 	switch t.Source() {
 	case "joined":
-		if slices.ContainsFunc(run.Problems, func(p problem.Problem) bool { return p.Own && p.Doing == publishing }) {
+		if slices.ContainsFunc(run.Problems, func(p problem.Problem) bool { return !p.Refused && p.Doing == publishing }) {
 			return ""
 		}
 	case "published":
@@ -96,6 +97,47 @@ func (r *Report) refusedOf(t metric.Threshold) string {
 	}
 	return fmt.Sprintf("the server refused %s of %s, which crosses %s: %s whatever the generator did",
 		thousands(refused), count(int(all.Total), who), t.Metric, t.Expression)
+}
+
+// unpublished says that the server did not take mics that people were cast to listen to, if no threshold says how many
+// it has to take: of their rooms little is measured, and that is no pass. It is a doubt if all of them may have
+// failed by the generator's doing.
+func (r *Report) unpublished() (fault, doubt string) {
+	run := r.Result
+	if run.Seats == 0 || slices.ContainsFunc(r.Thresholds, func(t Judgement) bool { return t.Source() == "published" }) {
+		return "", ""
+	}
+	refused, unanswered, why := uint64(0), uint64(0), ""
+	for _, p := range run.Problems {
+		switch {
+		case p.Doing != publishing:
+			continue
+		case p.Refused:
+			refused += uint64(p.Count)
+		default:
+			unanswered += uint64(p.Count)
+		}
+		why = cmp.Or(why, p.Error)
+	}
+	if refused+unanswered == 0 {
+		return "", ""
+	}
+	text := fmt.Sprintf("the server did not take the mics of %s of %s whom listeners were to hear: %s; if fewer are enough, say so by a threshold on published",
+		thousands(refused+unanswered), count(run.Mics.Opened, "speaker"), why)
+	if refused > 0 || unanswered > r.excusedMics() {
+		return text, ""
+	}
+	return "", "perhaps by the generator's doing, " + text
+}
+
+// excusedMics is how many of the mics that the server did not take, or keep, may be the generator's fault.
+func (r *Report) excusedMics() uint64 {
+	worst, _ := r.Result.Values["published"].(metric.Rate)
+	best, doubted := r.Result.Best["published"].(metric.Rate)
+	if !doubted {
+		return 0
+	}
+	return best.Passes - worst.Passes
 }
 
 // limits is what the generator could not do since its own machine was at a limit,

@@ -88,6 +88,10 @@ func Judge(result *loadgen.Result, thresholds []metric.Threshold) *Report {
 		undecided = true
 		doubts = append(doubts, perhaps)
 	}
+	if _, doubt := r.unpublished(); doubt != "" {
+		undecided = true
+		doubts = append(doubts, doubt)
+	}
 	if undecided {
 		doubts = append(doubts, describeDoubts(result)...)
 		for _, text := range []string{r.mistakenText(), r.unseenText()} {
@@ -149,6 +153,8 @@ func (r *Report) faults() (all []string) {
 	if len(r.limits()) > 0 {
 		all = append(all, r.refused()) // nor does a limit make a server say no
 	} else {
+		fault, _ := r.unpublished()
+		all = append(all, fault)
 		if r.Result.Server.Died {
 			all = append(all, "the server's process ended during the run")
 		}

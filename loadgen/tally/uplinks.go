@@ -126,6 +126,21 @@ func (us *Uplinks) Unreachable() error {
 	return last
 }
 
+// Refused reports whether there were mics to open by now, and the server refused all of them.
+func (us *Uplinks) Refused() bool {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	for _, u := range us.all {
+		u.mu.Lock()
+		refused := !u.open && driver.Refused(u.err)
+		u.mu.Unlock()
+		if !refused {
+			return false
+		}
+	}
+	return len(us.all) > 0
+}
+
 // Mics counts the mics of a run.
 type Mics struct {
 	// Opened is how many were to open, Connected how many did, and Ended how many of those

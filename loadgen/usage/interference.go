@@ -39,21 +39,27 @@ func NewInterference(a *record.Aggregator, m Machine, first Sample) *Interferenc
 // Book books what happened between the last sample and now.
 func (i *Interference) Book(now Sample) {
 	before := i.last
-	i.last = now
+	i.BookOpening(now)
 	if stolen, idle := stolen(i.cores, now); stolen > 0 {
 		i.aggregator.Steal(i.cores.At, now.At, stolen, idle)
 	}
 	if now.machine != nil {
 		i.cores = now
 	}
+	if i.backlog = i.machine.backlog(i.backlog, before, now); i.backlog > 0 {
+		// What a thread waits is known when it runs again.
+		i.aggregator.Deprive(max(0, before.At-time.Second), now.At, i.backlog)
+	}
+}
+
+// BookOpening is Book while rooms open, when nothing is kept by the second yet.
+func (i *Interference) BookOpening(now Sample) {
+	before := i.last
+	i.last = now
 	i.aggregator.Doubts.Throttle(before.At, now.At, throttled(before, now))
 	i.aggregator.Doubts.Starve(before.At, now.At, i.machine.starved(before, now))
 	if i.machine.contended(before, now) {
 		i.aggregator.Doubts.Contend(before.At, now.At, i.machine.waited(before, now))
-	}
-	if i.backlog = i.machine.backlog(i.backlog, before, now); i.backlog > 0 {
-		// What a thread waits is known when it runs again.
-		i.aggregator.Deprive(max(0, before.At-time.Second), now.At, i.backlog)
 	}
 }
 
