@@ -94,7 +94,7 @@ func TestRateLimitOfMessages(t *testing.T) {
 	c.expectError(wire.Join{Room: "no-such"}, wire.CodeNotFound)
 	limited := c.errorOf(wire.Join{ID: "7", Room: "no-such"}, wire.CodeRateLimited)
 	assert.Equal(t, "7", limited.id)
-	for range h.server.cfg.MaxMalformed {
+	for range h.server.cfg.MaxMalformed - 1 { // the first was refused already
 		c.send(wire.RaiseHand{})
 	}
 	reason, _ := c.goodbye()
