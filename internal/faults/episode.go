@@ -107,7 +107,7 @@ func episodesByChance(seed uint64, end time.Duration) []episode {
 				return append(sent, again)
 			}
 		}
-		e.sentence = fmt.Sprintf("%v to %v to %d of %d listeners: %s", e.from.Round(frame), e.until.Round(frame), 1, of, what)
+		e.sentence = fmt.Sprintf("%v to %v, to 1 of %d listeners: %s", e.from.Round(frame), e.until.Round(frame), of, what)
 		all = append(all, e)
 	}
 	return all

@@ -74,8 +74,8 @@ func inTheHold(s size) []generatorFault {
 		switch {
 		case f.around != nil, f.sentence == noMoreFiles:
 			continue // they are in TestFaultTable
-		case slices.Equal(f.leaves, leftByThrottling()):
-			f.strike = throttle("steady", map[bool]time.Duration{false: quotaPeriod, true: 3 * quotaPeriod}[strings.Contains(f.sentence, "ninetieth")])
+		case f.quotaEvery > 0:
+			f.strike = throttle("steady", f.quotaEvery)
 		}
 		strike := f.strike
 		f.strike = func(g *generator) error {

@@ -34,6 +34,9 @@ type generatorFault struct {
 	strike func(*generator) error
 	// around goes wrong while the whole column is played.
 	around func(*testing.T)
+	// quotaEvery is the period of which a throttled generator runs for its quota, from the first arrival
+	// on; 0 is for one that is not throttled.
+	quotaEvery time.Duration
 	// environment is the patched generator's.
 	environment []string
 	// brief is set where the fault puts moments in doubt, so that a faulty server
@@ -64,7 +67,7 @@ func generatorFaults(s size) []generatorFault {
 			}
 			return nil
 		}},
-		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), strike: throttle("arrivals", quotaPeriod)},
+		{sentence: "is throttled to a thirtieth of a core", leaves: leftByThrottling(), quotaEvery: quotaPeriod, strike: throttle("arrivals", quotaPeriod)},
 		{sentence: "is stopped while listeners arrive", brief: true, leaves: []string{"delayed_joins", "stalls"}, strike: func(g *generator) error {
 			if g.in("arrivals", s.arrivals/5) {
 				g.stop(s.arrivals * 3 / 5)
@@ -101,7 +104,7 @@ const noMoreFiles = "may open no more files while listeners arrive"
 func generatorFaultsBeside(s size) []generatorFault {
 	return []generatorFault{
 		{sentence: "has its clock stepped back by 400 ms", leaves: []string{"clock_steps"}, environment: stepped(s, -400*time.Millisecond)},
-		{sentence: "is throttled to a ninetieth of a core", leaves: leftByThrottling(), strike: throttle("arrivals", 3*quotaPeriod)},
+		{sentence: "is throttled to a ninetieth of a core", leaves: leftByThrottling(), quotaEvery: 3 * quotaPeriod, strike: throttle("arrivals", 3*quotaPeriod)},
 		{sentence: noMoreFiles, strike: func(g *generator) error {
 			if !g.in("arrivals", 0) {
 				return nil
