@@ -22,6 +22,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
+	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
 // behavior is how one server differs from the next.
@@ -489,10 +490,13 @@ func TestWHEPDriverUsesTURNServersFromLink(t *testing.T) {
 func TestServerWithoutCandidatesIsReported(t *testing.T) {
 	t.Parallel()
 	s := serveForeign(t, behavior{late: true, noPatch: true})
-	d := s.driver()
-	_, err := loadgen.Run(t.Context(), loadgen.Config{Driver: d, Scenario: written(t, audience(1))})
-	assert.ErrorContains(t, err, "no UDP candidate")
-	assert.ErrorContains(t, err, "405", "and it takes no PATCH")
+	r := played(t, s.driver(), audience(1))
+	require.NotEmpty(t, r.Problems)
+	assert.Contains(t, r.Problems[0].Error, "no UDP candidate")
+	assert.Contains(t, r.Problems[0].Error, "405", "and it takes no PATCH")
+	judged := report.Judge(r, nil)
+	assert.Equal(t, report.Fail, judged.Verdict)
+	assert.Contains(t, strings.Join(judged.Reasons, "\n"), "the server did not take the mics of 1 of 1 speaker")
 }
 
 // Somebody's real server is played against where there is one.

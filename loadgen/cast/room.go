@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
@@ -116,12 +117,13 @@ const publishing = "publish"
 
 // isUnheard reports whether an error means that the server did not take a mic before there were
 // listeners: a matter of the run's verdict. Otherwise the run can't be played: it was interrupted, the target is not
-// there, the generator could not do its part, or whether it did is not known to the workers whose people listen.
+// there, a TURN server was not, the generator could not do its part, or whether it did is not known to the workers whose people listen.
 func (p *person) isUnheard(ctx context.Context, err error) bool {
 	c := p.room.cast
 	var own ownFault
+	var relay client.RelayError
 	switch {
-	case ctx.Err() != nil, len(c.clips[p.group]) == 0, problem.AtLimit(err), errors.Is(err, driver.ErrUnsupported), errors.As(err, &own):
+	case ctx.Err() != nil, len(c.clips[p.group]) == 0, problem.AtLimit(err), errors.Is(err, driver.ErrUnsupported), errors.As(err, &own), errors.As(err, &relay):
 		return false
 	case errors.Is(err, driver.ErrUnreachable):
 		_, open := c.Uplinks.Counts()

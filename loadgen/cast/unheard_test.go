@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
@@ -40,6 +41,7 @@ func TestMicThatDoesNotOpenIsTheServersOrEndsTheRun(t *testing.T) {
 		{"what the driver can't do", fmt.Errorf("%w: to come back", driver.ErrUnsupported), true, nil, false},
 		{"no more files", fmt.Errorf("socket: %w", syscall.EMFILE), true, nil, false},
 		{"what is the generator's own fault", fmt.Errorf("open the mic: %w", ownFault{errors.New("the audio can't be marked")}), true, nil, false},
+		{"a TURN server that gives no address", fmt.Errorf("open the mic: %w", client.RelayError{Err: errors.New("ask the TURN server")}), true, nil, false},
 		{"a run that is interrupted", refused, true, func(_ *Cast, cancel func()) { cancel() }, false},
 		{"a host without a mic", refused, true, func(c *Cast, _ func()) { c.clips[0] = nil }, false},
 		{"no answer, where others listen who do not know whose fault that is", late, true, func(c *Cast, _ func()) { c.others = theOthers{} }, false},

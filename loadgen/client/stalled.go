@@ -34,7 +34,7 @@ func (a attempt) stalled(err error) error {
 		if a.via == network.TURNTLS {
 			trusted = ", is its certificate trusted (--ca)"
 		}
-		return fmt.Errorf("connect: the TURN server %s gave no address: does it listen there %s%s, and does it know the user and the password: %w", a.turn, a.via.ToTURN(), trusted, err)
+		return RelayError{Err: fmt.Errorf("connect: the TURN server %s gave no address: does it listen there %s%s, and does it know the user and the password: %w", a.turn, a.via.ToTURN(), trusted, err)}
 	}
 	return fmt.Errorf("connect: no answer to ICE checks %s: %s: %w", a.route(), a.hint(), err)
 }

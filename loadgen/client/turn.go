@@ -31,6 +31,19 @@ var ErrNoTURN = errors.New("a part of the cast goes by a TURN server: name one w
 // ErrNoTURNTLS means that somebody is to go over TLS, and no server of that is known.
 var ErrNoTURNTLS = errors.New("a part of the cast goes by a TURN server over TLS: name one with --turn-url turns:HOST:PORT")
 
+// A RelayError is that of a client whom its TURN server gave no address. It says nothing of the server that the
+// client is to connect to.
+type RelayError struct {
+	// Err says what went wrong, and with which TURN server.
+	Err error
+}
+
+// Error implements error.
+func (e RelayError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e RelayError) Unwrap() error { return e.Err }
+
 // Server is where the server is for a transport: host:port. The error is [ErrNoTURN] or
 // [ErrNoTURNTLS].
 func (t TURN) Server(via network.Transport) (string, error) {
@@ -121,7 +134,7 @@ func (t TURN) allocate(ctx context.Context, clock *timebase.Clock, via network.T
 	}
 	socket, err := t.dial(ctx, clock, via, address)
 	if err != nil {
-		return nil, fmt.Errorf("reach the TURN server %s: %w", address, err)
+		return nil, RelayError{Err: fmt.Errorf("reach the TURN server %s: %w", address, err)}
 	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
@@ -140,7 +153,7 @@ func (t TURN) allocate(ctx context.Context, clock *timebase.Clock, via network.T
 	relay, err := client.AllocateWithContext(ctx)
 	if err != nil {
 		client.Close()
-		return nil, errors.Join(fmt.Errorf("ask the TURN server %s for an address: %w", address, err), socket.Close())
+		return nil, errors.Join(RelayError{Err: fmt.Errorf("ask the TURN server %s for an address: %w", address, err)}, socket.Close())
 	}
 	l := &turnLink{socket: socket, client: client, relay: relay, sends: make(chan sentDatagram, relaySends), done: make(chan struct{}), ended: make(chan struct{})}
 	go l.write()

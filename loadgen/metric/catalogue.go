@@ -89,7 +89,7 @@ var catalogue = [...]Definition{
 		Help:    "packets received that match no single sent frame, of all received",
 		Parts:   Parts{People: true, Live: true},
 		Hint:    "does the server transcode or mix? then set audio_check: marker in the scenario",
-		Doubt:   Doubt{[]Cause{Drops, Alike}, "frames alike by the packet, drops as of latency_listener"},
+		Doubt:   Doubt{[]Cause{Alike}, "by the packet"},
 		Compare: []Aspect{{"rate", Neither}},
 	},
 	{
@@ -239,7 +239,6 @@ var catalogue = [...]Definition{
 		Name: "duplicates", Kind: KindCounter, Unit: Packets, Question: Hearing,
 		Help:    "packets that a listener received again",
 		Hint:    "does the server retransmit what was not asked for?",
-		Doubt:   Doubt{[]Cause{Drops}, "as of latency_listener"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{
@@ -254,7 +253,6 @@ var catalogue = [...]Definition{
 		Name: "unauthentic", Kind: KindCounter, Unit: Packets, Question: Hearing,
 		Help:    "packets that failed a listener's authentication",
 		Hint:    "the server sends with keys or SSRCs of another session",
-		Doubt:   Doubt{[]Cause{Drops}, "as of latency_listener"},
 		Compare: []Aspect{{"count", Lower}},
 	},
 	{
