@@ -121,6 +121,7 @@ type Listener struct {
 	waits                              []wait // for the generator, while it joined
 
 	outlived doubt.Survival
+	closing  bool // the account is being closed: what still comes is not waited for
 
 	outOfOrder, duplicates uint64
 }
@@ -560,6 +561,7 @@ func (l *Listener) remember(b timebase.Bin) {
 func (l *Listener) giveUp(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closing = true
 	l.processHeld()
 	l.dropHeld()
 	l.endMarks()

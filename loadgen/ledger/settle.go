@@ -47,7 +47,7 @@ func (l *Listener) settle(sources []*Source, last int64, now timebase.Bin, scrat
 		return last + 1, scratch
 	}
 	for i := range l.sections {
-		if len(l.sections[i].pending) > 0 {
+		if len(l.sections[i].pending) > 0 && !l.closing {
 			last = min(last, oldest)
 		}
 	}

@@ -58,7 +58,7 @@ func describeDoubts(run *loadgen.Result) (all []string) {
 	case d.Ambiguous > 0 && run.Marked:
 		add("%s frames of sound had no mark, and came when the generator had stopped, sent late or lost packets: a server that mixes makes pieces of that", thousands(d.Ambiguous))
 	case d.Ambiguous > 0:
-		add("%s packets fit several frames, so that they have no latency: does an audio file repeat within %v, or is it silent?", thousands(d.Ambiguous), record.Lateness)
+		add("%s packets fit several frames, so that they have no latency: do more mics share a recording than it has 11 s for, does one repeat within %v, or is it silent?", thousands(d.Ambiguous), record.Lateness)
 	}
 	return all
 }
