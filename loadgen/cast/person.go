@@ -108,7 +108,7 @@ func (p *person) join(ctx context.Context, intended time.Duration) {
 		p.joinAudience(ctx, intended)
 		return
 	}
-	doing := publishing
+	doing := problem.Publishing
 	if len(p.room.cast.clips[p.group]) == 0 {
 		doing = "take the stage" // without a mic, which is no matter of the metric published
 	}

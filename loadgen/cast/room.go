@@ -98,22 +98,20 @@ func (h *roomRun) takeStage(ctx context.Context) error {
 	for _, p := range h.speakers {
 		from := h.cast.Clock.Now()
 		err := p.takeStage(ctx, from)
-		if err != nil && !p.isUnheard(ctx, err) {
+		if err == nil {
+			continue
+		}
+		if !p.isUnheard(ctx, err) {
 			return fmt.Errorf("bring %s into room %s: %w", p.name, h.client.Name(), err)
 		}
-		if err != nil {
-			h.cast.Problems.Add(publishing, fmt.Errorf("room %s: %w", h.client.Name(), err))
-		}
-		if err != nil && !driver.Refused(err) {
+		h.cast.Problems.Add(problem.Publishing, fmt.Errorf("room %s: %w", h.client.Name(), err))
+		if !driver.Refused(err) {
 			h.unanswered = true
 			h.ledger.Unanswered(from, h.cast.Clock.Now())
 		}
 	}
 	return nil
 }
-
-// publishing is what somebody did whose mic did not open, as problems have it.
-const publishing = "publish"
 
 // isUnheard reports whether an error means that the server did not take a mic before there were
 // listeners: a matter of the run's verdict. Otherwise the run can't be played: it was interrupted, the target is not

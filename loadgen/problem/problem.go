@@ -20,9 +20,12 @@ import (
 // ErrUnanswered means that the server did not answer a request though the generator ran.
 var ErrUnanswered = errors.New("the server did not answer")
 
+// Publishing is what somebody was doing whose mic did not open.
+const Publishing = "publish"
+
 // A Problem is an error that did not end the run, with the number of times it happened.
 type Problem struct {
-	// Doing is what failed: "join", "connect" or a verb of the timeline.
+	// Doing is what failed: "join", "connect", [Publishing] or a verb of the timeline.
 	Doing string `json:"doing"`
 	// Act means that an event of the timeline failed.
 	Act bool `json:"act,omitempty" jsonschema:"An entry of the timeline could not be played."`

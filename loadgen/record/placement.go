@@ -10,6 +10,11 @@ import (
 // maxAmbiguous is the share of packets that may stay without a latency.
 const maxAmbiguous = 0.001
 
+// MaxUnseen is the share of what listeners were due that the generator may have dropped before what it received
+// no longer says what was sent to them: a server's late packets, or its copies, may come in bursts, which are
+// what overflows a buffer.
+const MaxUnseen = 0.001
+
 // A placement is how many packets were tied to the frame that they carry, and how many fit several.
 type placement struct{ placed, ambiguous uint64 }
 
@@ -34,10 +39,9 @@ func (p placement) latencyWith(t *metric.Trend, each time.Duration) *metric.Tren
 	return all
 }
 
-// muchUnseen reports whether the generator dropped so many packets that those that it has do not
-// say how late all were: a server's late ones may come in a burst that overflows a buffer.
+// muchUnseen reports whether the generator dropped more than [MaxUnseen].
 func (p placement) muchUnseen(dropped uint64) bool {
-	return float64(dropped) > maxAmbiguous*float64(p.placed+dropped)
+	return float64(dropped) > MaxUnseen*float64(p.placed+dropped)
 }
 
 // withUnseen is a distribution at worst with what the generator may have dropped, if it is much: each

@@ -13,8 +13,6 @@ import (
 // What people do who are not in yet, as problems have it.
 var joining = []string{"join", "connect"}
 
-const publishing = "publish"
-
 // measuring is what the run does to know what the server uses. What others take from it is in doubt
 // where it fails.
 const measuring = "measure the server"
@@ -73,11 +71,11 @@ func (r *Report) refusedOf(t metric.Threshold) string {
 	run, who, doing := r.Result, "listener", joining
 	switch t.Source() {
 	case "joined":
-		if slices.ContainsFunc(run.Problems, func(p problem.Problem) bool { return !p.Refused && p.Doing == publishing }) {
+		if slices.ContainsFunc(run.Problems, func(p problem.Problem) bool { return !p.Refused && p.Doing == problem.Publishing }) {
 			return ""
 		}
 	case "published":
-		who, doing = "mic", []string{publishing}
+		who, doing = "mic", []string{problem.Publishing}
 	default:
 		return ""
 	}
@@ -110,7 +108,7 @@ func (r *Report) unpublished() (fault, doubt string) {
 	refused, unanswered, why := uint64(0), uint64(0), ""
 	for _, p := range run.Problems {
 		switch {
-		case p.Doing != publishing:
+		case p.Doing != problem.Publishing:
 			continue
 		case p.Refused:
 			refused += uint64(p.Count)

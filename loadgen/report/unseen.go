@@ -5,12 +5,8 @@ import (
 	"slices"
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/record"
 )
-
-// maxUnseen is the share of what listeners were due that the generator may have dropped before what it
-// did receive no longer says what was sent to them. A server's late packets, or its copies, may come in
-// bursts, which are what overflows a buffer.
-const maxUnseen = 0.001
 
 // ofReceived are the metrics of the packets that were received. Of latency the interval has what was dropped.
 var ofReceived = []string{"latency_listener", "jitter", "out_of_order", "duplicates", "unrecognised", "unauthentic"}
@@ -21,10 +17,10 @@ func (r *Report) unseen(t metric.Threshold) bool {
 	return slices.Contains(ofReceived, d.Name) && r.muchUnseen()
 }
 
-// muchUnseen reports whether the generator may have dropped more of what was sent to listeners than that.
+// muchUnseen reports whether the generator may have dropped more than [record.MaxUnseen].
 func (r *Report) muchUnseen() bool {
 	l := r.Result.Losses
-	return float64(l.Generator.Most) > maxUnseen*float64(l.Due)
+	return float64(l.Generator.Most) > record.MaxUnseen*float64(l.Due)
 }
 
 // unseenText says so.
@@ -34,5 +30,5 @@ func (r *Report) unseenText() string {
 	}
 	l := r.Result.Losses
 	return fmt.Sprintf("in doubt: of what listeners were due, the generator may have dropped %s (the limit is %s); what it dropped may have been late, or out of order, or copies",
-		percent(float64(l.Generator.Most)/float64(l.Due)), percent(maxUnseen))
+		percent(float64(l.Generator.Most)/float64(l.Due)), percent(record.MaxUnseen))
 }
