@@ -77,6 +77,7 @@ type Cluster struct {
 	cfg    Config
 	conn   *nats.Conn
 	bucket jetstream.KeyValue
+	orders *teller
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -92,7 +93,6 @@ type Cluster struct {
 	renewed  time.Time // before the last renewal that succeeded
 	wasCut   bool
 	asked    map[*int]question
-	awaited  map[string]chan string        // the IDs of nodes that have answered what was told, by the subject of their answers
 	beats    map[string]time.Duration      // when each other node was last heard
 	serving  map[string]context.CancelFunc // requests of other nodes, by their reply subject
 	renewing sync.Mutex                    // held while the entry is written
@@ -111,7 +111,8 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, awaited: map[string]chan string{}, beats: map[string]time.Duration{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
+	c := &Cluster{cfg: cfg, self: cfg.Self, nodes: map[string]seen{}, asked: map[*int]question{}, beats: map[string]time.Duration{}, serving: map[string]context.CancelFunc{}, again: make(chan struct{}, 1), began: time.Now()}
+	c.orders = newTeller(answerSubject+cfg.Self.ID+".", c.speaking, c.sendOrders)
 	c.lease = leaseState{quorum: newQuorum(cfg.Self.ID), lapsed: true}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	defer func() {
@@ -123,7 +124,8 @@ func Join(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if cfg.Server != nil {
 		connect, open = cfg.Server.Connect, cfg.Server.OpenBucket
 	}
-	c.conn, err = connect(nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
+	// What a node tells all does not come back to it.
+	c.conn, err = connect(nats.NoEcho(), nats.Name("earshot node "+cfg.Self.ID), nats.Timeout(connectTimeout), nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { c.readAnew() }))
 	if err != nil {

@@ -3,12 +3,10 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -21,9 +19,9 @@ const (
 	requestSubject = "es.o."
 	cancelSubject  = "es.x."
 	allSubject     = "es.all"
+	orderSubject   = "es.do"
 	answerSubject  = "es.a."
 	kindHeader     = "Earshot-Kind"
-	nodeHeader     = "Earshot-Node"
 
 	kindHTTP = "http"
 	// partSize is how much of an answer is in one message.
@@ -83,9 +81,10 @@ func (c *Cluster) subscribe() error {
 		requestSubject + c.cfg.Self.ID: c.serve,
 		cancelSubject + c.cfg.Self.ID:  c.cancel,
 		allSubject:                     c.told,
+		orderSubject:                   c.ordered,
 		beatSubject:                    c.hearBeat,
 
-		answerSubject + c.cfg.Self.ID + ".*": c.answered,
+		answerSubject + c.cfg.Self.ID + ".*": func(m *nats.Msg) { c.orders.answered(m.Subject, m.Data) },
 	} {
 		if _, err := c.conn.Subscribe(subject, handle); err != nil {
 			return err
@@ -257,7 +256,7 @@ func (c *Cluster) Subscribe(subject string, handle func(data []byte)) (stop func
 
 // Tell tells all other nodes something, without waiting.
 func (c *Cluster) Tell(kind string, data []byte) error {
-	return c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
+	return c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Data: data, Header: nats.Header{kindHeader: {kind}}})
 }
 
 // TellAndWait tells all other nodes something, and returns the nodes that have not said
@@ -265,74 +264,66 @@ func (c *Cluster) Tell(kind string, data []byte) error {
 func (c *Cluster) TellAndWait(ctx context.Context, kind string, data []byte, wait time.Duration) (silent []string) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	left := map[string]bool{}
-	for _, n := range c.Nodes() {
-		if n.ID != c.cfg.Self.ID && !c.Silent(n.ID) {
-			left[n.ID] = true
-		}
-	}
-	answers := make(chan string, len(left))
-	// One subscription is there for all answers: another for each question would cost each NATS server more than they do.
-	subject := answerSubject + c.cfg.Self.ID + "." + rand.Text()
-	c.mu.Lock()
-	c.awaited[subject] = answers
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.awaited, subject)
-	}()
-	err := c.conn.PublishMsg(&nats.Msg{Subject: allSubject, Reply: subject, Data: data, Header: nats.Header{kindHeader: {kind}, nodeHeader: {c.cfg.Self.ID}}})
-	for err == nil && len(left) > 0 {
-		select {
-		case id := <-answers:
-			delete(left, id)
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	return slices.Collect(maps.Keys(left))
+	return c.orders.tell(ctx, kind, data)
 }
 
-// answered takes the answer of a node that has carried out what it was told.
-func (c *Cluster) answered(m *nats.Msg) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case c.awaited[m.Subject] <- string(m.Data):
-	default: // nobody waits for it any more
+// speaking returns the other nodes that are not silent.
+func (c *Cluster) speaking() (ids []string) {
+	for _, n := range c.Nodes() {
+		if n.ID != c.cfg.Self.ID && !c.Silent(n.ID) {
+			ids = append(ids, n.ID)
+		}
 	}
+	return ids
+}
+
+// sendOrders sends a list of orders to all nodes. One subscription is there for all answers: another for each message would cost
+// each NATS server more than they do.
+func (c *Cluster) sendOrders(reply string, data []byte) error {
+	return c.conn.PublishMsg(&nats.Msg{Subject: orderSubject, Reply: reply, Data: data})
 }
 
 // told carries out what another node tells all.
 func (c *Cluster) told(m *nats.Msg) {
-	if m.Header.Get(nodeHeader) == c.cfg.Self.ID {
-		return
+	if slow := c.cfg.Told(m.Header.Get(kindHeader), m.Data); slow != nil {
+		c.start(slow)
 	}
-	slow := c.cfg.Told(m.Header.Get(kindHeader), m.Data)
-	answer := func() {
-		if m.Reply != "" {
-			_ = m.Respond([]byte(c.cfg.Self.ID)) // it is told by the time limit else
+}
+
+// ordered carries out the orders of another node. Those that take long do not hold up the answer for the others.
+func (c *Cluster) ordered(m *nats.Msg) {
+	var orders []order
+	if json.Unmarshal(m.Data, &orders) != nil {
+		return // of a program that is not this one
+	}
+	answer := func(d doneOrders) {
+		d.Node = c.cfg.Self.ID
+		if data, err := json.Marshal(d); err == nil {
+			_ = m.Respond(data) // it is told by the time limit else
 		}
 	}
-	if slow == nil {
-		answer()
-		return
+	var first doneOrders
+	for i, o := range orders {
+		slow := c.cfg.Told(o.Kind, o.Data)
+		if slow == nil {
+			continue
+		}
+		first.Later = append(first.Later, i)
+		c.start(func() {
+			slow()
+			answer(doneOrders{Done: []int{i}})
+		})
 	}
+	answer(first)
+}
+
+// start does something in a goroutine of its own, unless the node is leaving.
+func (c *Cluster) start(do func()) {
 	c.mu.Lock()
-	leaving := c.ctx.Err() != nil
-	if !leaving {
-		c.running.Add(1)
+	defer c.mu.Unlock()
+	if c.ctx.Err() == nil {
+		c.running.Go(do)
 	}
-	c.mu.Unlock()
-	if leaving {
-		return
-	}
-	go func() {
-		defer c.running.Done()
-		slow()
-		answer()
-	}()
 }
 
 // recorder is the response to a request of another node.

@@ -14,7 +14,8 @@ const (
 type Control struct {
 	Nodes int
 	// Arrivals is how many accounts come in a second, by way of any node: all others are
-	// told, and answer.
+	// told, and answer. Those that come to a node while its last message has not been answered share
+	// the next one: then there are fewer messages than this says.
 	Arrivals float64
 	// Trunks is how many rooms have halls on other nodes, Halls how many each of them, and Voices how
 	// many frames are in the trunk at once.
@@ -31,9 +32,9 @@ func (c Control) Published() float64 {
 // Delivered returns how many messages NATS delivers a second.
 func (c Control) Delivered() float64 {
 	n, t := float64(c.Nodes), float64(c.Trunks)
-	// All nodes take beats and arrivals, the sender's own included. An arrival is answered by all others. An
-	// entry is answered, and watched by all.
-	return n*n*beatsPerSecond + n*entriesPerSecond*(n+1) + c.Arrivals*(2*n-1) +
+	// All other nodes take beats and arrivals. An arrival is answered by all of them. An entry is answered, and watched
+	// by all, its own node included.
+	return n*(n-1)*beatsPerSecond + n*entriesPerSecond*(n+1) + c.Arrivals*2*(n-1) +
 		t*float64(c.Halls)*c.trunk() + t*float64(c.Halls)*ticksPerSecond
 }
 

@@ -209,7 +209,18 @@ func (silentRoom) SetAudienceHold(time.Duration) {}
 func TestControlTrafficIsAsModelled(t *testing.T) {
 	control := scale.Control{Nodes: 8, Arrivals: 50, Trunks: 2, Halls: 4, Voices: 2}
 	published, delivered, _ := simulate(t, control, time.Second)
-	assert.InEpsilon(t, control.Delivered()/control.Published(), delivered/published, 0.2, "%.0f messages a second, %.0f deliveries", published, delivered)
+	assertModelled(t, control, published, delivered)
+}
+
+// assertModelled holds how often NATS passes each message on against the model. Of arrivals there may be fewer messages, or none,
+// where they share them: then the others count for more.
+func assertModelled(t *testing.T, control scale.Control, published, delivered float64) {
+	t.Helper()
+	others := control
+	others.Arrivals = 0
+	ratio, least, most := delivered/published, control.Delivered()/control.Published(), others.Delivered()/others.Published()
+	assert.Greater(t, ratio, 0.8*least, "%+v: %.0f messages a second, %.0f deliveries", control, published, delivered)
+	assert.Less(t, ratio, 1.2*most, "%+v: %.0f messages a second, %.0f deliveries", control, published, delivered)
 }
 
 // TestControlTrafficOfFiftyNodes writes docs/scale.csv.
@@ -229,7 +240,7 @@ func TestControlTrafficOfFiftyNodes(t *testing.T) {
 		published, delivered, cpu := simulate(t, c, 5*time.Second)
 		text += fmt.Sprintf("%d,%g,%d,%d,%g,%.0f,%.0f,%.3f\n", c.Nodes, c.Arrivals, c.Trunks, c.Halls, c.Voices, published, delivered, cpu)
 		t.Logf("%+v: modelled %.0f and %.0f, measured %.0f and %.0f a second, %.2f cores", c, c.Published(), c.Delivered(), published, delivered, cpu)
-		assert.InEpsilon(t, c.Delivered()/c.Published(), delivered/published, 0.2)
+		assertModelled(t, c, published, delivered)
 	}
 	if *scaleFigures != "" {
 		require.NoError(t, os.WriteFile(*scaleFigures, []byte(text), 0o644))
