@@ -14,7 +14,7 @@ alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(WAITING)))
 # histograms, the comparing of audio and of runs, the reading of Go code. It has nothing to find in
 # them: they have no goroutine. A race over a histogram is one over its metric.Trend, and seen there.
 ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... github.com/HdrHistogram/... go/... \
-	$(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/compare loadgen/score)
+	$(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/compare loadgen/histogram loadgen/score)
 # Test programs are linked anew each time, and without debugging information in half of the time.
 RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))
 # A program with the race detector sleeps for a second before it exits, in wait for races on the way

@@ -11,8 +11,8 @@ import (
 
 // The geometry of a trend's histogram, an HDR histogram of three digits: values
 // up to 2047 have a counter each, and from there on each doubling of the value
-// has 1024 counters. It is the library's, so that counters land where a trend
-// has them.
+// has 1024 counters. It is that of loadgen/histogram, so that counters land
+// where a trend has them.
 const (
 	countsHalf = 1024
 	countsBits = 11                          // of 2·countsHalf − 1
@@ -162,7 +162,6 @@ func (t *Trend) Take(f *Frozen) {
 	t.sum.addWhole(f.sum)
 	t.open()
 	for i, index := range f.index {
-		// It is in range, so it can only be refused beyond 2⁶³ samples.
-		_ = t.histogram.RecordValues(countValue(int(index)), int64(f.counts[i]))
+		t.histogram.Record(countValue(int(index)), uint64(f.counts[i]))
 	}
 }

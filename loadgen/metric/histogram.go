@@ -12,10 +12,16 @@ import (
 // is empty if no sample was from 0 to 60,000. Samples below 0 are in it as 0, and
 // those above are not in it.
 func (t *Trend) Histogram() (string, error) {
-	if t.histogram == nil || t.histogram.TotalCount() == 0 {
+	if t.histogram == nil || t.histogram.Total() == 0 {
 		return "", nil
 	}
-	text, err := t.histogram.Encode(hdr.V2CompressedEncodingCookieBase)
+	all := hdr.New(1, trendMax, t.digits())
+	for _, c := range t.histogram.Counters() {
+		if err := all.RecordValues(c.Least, int64(c.Count)); err != nil {
+			return "", fmt.Errorf("write a histogram: %w", err)
+		}
+	}
+	text, err := all.Encode(hdr.V2CompressedEncodingCookieBase)
 	return string(text), err
 }
 

@@ -31,10 +31,8 @@ func (t *Trend) falling() (runs []run) {
 		}
 	}
 	if t.histogram != nil {
-		for _, b := range slices.Backward(t.histogram.Distribution()) {
-			if b.Count > 0 {
-				runs = append(runs, run{float64(b.From) / trendScale, uint64(b.Count)})
-			}
+		for _, b := range slices.Backward(t.histogram.Counters()) {
+			runs = append(runs, run{float64(b.Least) / trendScale, b.Count})
 		}
 	}
 	return runs
@@ -43,10 +41,8 @@ func (t *Trend) falling() (runs []run) {
 // rising are the samples from the least on, none less than it was.
 func (t *Trend) rising() (runs []run) {
 	if t.histogram != nil {
-		for _, b := range t.histogram.Distribution() {
-			if b.Count > 0 {
-				runs = append(runs, run{min(float64(b.To)/trendScale, t.max), uint64(b.Count)})
-			}
+		for _, b := range t.histogram.Counters() {
+			runs = append(runs, run{min(float64(b.Most)/trendScale, t.max), b.Count})
 		}
 	}
 	if t.over > 0 {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // The JSON of a [Trend] and of a [Frozen] is for the parts of a run that other processes
@@ -51,8 +49,8 @@ func (t *Trend) MarshalJSON() ([]byte, error) {
 	w := wireTrend{Coarse: t.coarse, Count: t.count, Sum: t.sum, Min: t.min, Max: t.max, Over: t.over, Negative: t.negative, Invalid: t.invalid}
 	if t.histogram != nil {
 		var c counters
-		for i, n := range t.histogram.Export().Counts {
-			c.add(i, uint64(n))
+		for _, used := range t.histogram.Counters() {
+			c.add(used.Index, used.Count)
 		}
 		w.Counters = c.text()
 	}
@@ -71,20 +69,11 @@ func (t *Trend) UnmarshalJSON(text []byte) error {
 	}
 	next := Trend{coarse: w.Coarse, count: w.Count, min: w.Min, max: w.Max, over: w.Over, negative: w.Negative, invalid: w.Invalid}
 	next.sum.merge(w.Sum)
-	var counts []int64
 	sum, err := eachCounter(w.Counters, func(index int, n uint64) error {
-		if !next.coarse {
-			next.open()
-			return next.histogram.RecordValues(countValue(index), int64(n))
-		}
-		if counts == nil {
-			next.open()
-			counts = next.histogram.Export().Counts
-		}
-		if index >= len(counts) {
+		next.open()
+		if !next.histogram.Add(index, n) {
 			return errors.New("there is no such counter")
 		}
-		counts[index] = int64(n)
 		return nil
 	})
 	switch {
@@ -92,11 +81,6 @@ func (t *Trend) UnmarshalJSON(text []byte) error {
 		return err
 	case sum+w.Over != w.Count || w.Over > w.Count || w.Negative > w.Count:
 		return errors.New("a trend's counters are not those of its samples")
-	}
-	if counts != nil {
-		s := next.histogram.Export()
-		s.Counts = counts
-		next.histogram = hdr.Import(s)
 	}
 	*t = next
 	return nil
