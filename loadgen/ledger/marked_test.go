@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +15,25 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/mark"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
+
+// markedSpeech is a code, and speech with that mark. To make it takes longer than to play a scene.
+var markedSpeech = sync.OnceValues(func() (marked, error) {
+	clip, err := speech.Load(filepath.Join(testaudio.Dir(), "speech.ogg"))
+	if err != nil {
+		return marked{}, err
+	}
+	code := mark.NewCode(7)
+	clip, err = code.Mark(clip, 0)
+	return marked{code, clip}, err
+})
+
+type marked struct {
+	code *mark.Code
+	clip *speech.Clip
+}
 
 // markedScene is a room whose one source's audio is marked.
 func markedScene(t *testing.T) (*scene, *Source) {
@@ -22,10 +41,9 @@ func markedScene(t *testing.T) (*scene, *Source) {
 	aggregator := record.NewAggregator()
 	book := NewBook(aggregator)
 	s := &scene{t: t, aggregator: aggregator, book: book, ledger: book.NewMarkedLedger()}
-	code := mark.NewCode(7)
-	clip, err := code.Mark(testaudio.Clip(t, "speech.ogg"), 0)
+	speech, err := markedSpeech()
 	require.NoError(t, err)
-	m, err := s.ledger.AddMarkedSource(clip, code, 3*time.Millisecond)
+	m, err := s.ledger.AddMarkedSource(speech.clip, speech.code, 3*time.Millisecond)
 	require.NoError(t, err)
 	return s, m
 }
