@@ -10,12 +10,13 @@ WAITING := ./internal/endtoend ./cmd/earshot ./room/rtc
 LONG := ./store ./loadgen/ledger ./signaling
 alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(WAITING)))
 
-# The race detector makes the Opus codecs twenty times as slow, and other arithmetic: the merging of
+# The race detector makes audio codecs twenty times as slow, and other arithmetic: the merging of
 # histograms, the comparing of audio and of runs, what a listener's jitter buffer conceals, the reading of
 # Go code. It has nothing to find in them: they have no goroutine. A race over a histogram is one over its
 # metric.Trend, and one over a jitter buffer one over its ledger.Listener, and seen there. No package with a
 # lock or an atomic belongs here: what it makes known by them would count as a race elsewhere.
-ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... github.com/HdrHistogram/... go/... \
+ARITHMETIC := github.com/pion/opus/... github.com/thesyncim/gopus/... github.com/hajimehoshi/go-mp3/... github.com/mewkiz/flac/... \
+	github.com/HdrHistogram/... go/... \
 	$(addprefix github.com/earshot-audio/earshot/,internal/fourier loadgen/compare loadgen/emodel loadgen/histogram loadgen/neteq loadgen/score)
 # Test programs are linked anew each time, and without debugging information in half of the time.
 RACE := -race -vet=off -ldflags='-s -w' $(patsubst %,-gcflags='%=-race=false',$(ARITHMETIC))

@@ -56,10 +56,12 @@ func TestTerminalGoldens(t *testing.T) {
 
 func TestTerminalFitsEveryWidth(t *testing.T) {
 	broken := regexp.MustCompile(`p\([0-9.]*\n|\bp\n|\n\s*(%|ms\b|µs\b)|[≥<]\n|[0-9]\n\s*\.[0-9]|[0-9]\.[0-9]*\n\s*[0-9]+[%mµ]`)
-	whole := printed(t, troubled(t), Terminal{Width: widest})
+	colours := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	report := troubled(t)
+	whole := printed(t, report, Terminal{Width: widest})
 	for width := narrowest; width <= widest; width++ {
 		for _, full := range []bool{false, true} {
-			text := printed(t, troubled(t), Terminal{Width: width, Full: full})
+			text := printed(t, report, Terminal{Width: width, Full: full})
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
 				assert.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
@@ -67,12 +69,12 @@ func TestTerminalFitsEveryWidth(t *testing.T) {
 			assert.NotRegexp(t, broken, text, "at %d columns", width)
 			assert.Contains(t, strings.Join(strings.Fields(text), " "), "✗ fail recovered 77.6 % (needs ≥ 80 %); and 1 other threshold")
 		}
-		plain := printed(t, troubled(t), Terminal{Width: width})
-		coloured := printed(t, troubled(t), Terminal{Width: width, Colour: true})
-		assert.Equal(t, plain, regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(coloured, ""), "colour moves nothing")
+		plain := printed(t, report, Terminal{Width: width})
+		coloured := printed(t, report, Terminal{Width: width, Colour: true})
+		assert.Equal(t, plain, colours.ReplaceAllString(coloured, ""), "colour moves nothing")
 	}
-	assert.Equal(t, printed(t, troubled(t), Terminal{Width: narrowest}), printed(t, troubled(t), Terminal{Width: 3}))
-	assert.Equal(t, whole, printed(t, troubled(t), Terminal{Width: 2000}))
+	assert.Equal(t, printed(t, report, Terminal{Width: narrowest}), printed(t, report, Terminal{Width: 3}))
+	assert.Equal(t, whole, printed(t, report, Terminal{Width: 2000}))
 }
 
 func TestWrapBreaksAnIntervalBetweenItsEnds(t *testing.T) {
