@@ -175,14 +175,14 @@ func heardApart(checks []loadgen.ClockCheck) (most time.Duration) {
 
 // clockWarnings are the checks of the clocks that say something else than their bounds.
 func clockWarnings(checks []loadgen.ClockCheck) []string {
-	var wrong []loadgen.ClockCheck
-	for _, c := range checks {
-		if c.Contradicts() {
-			wrong = append(wrong, c)
+	var wrong []int // there is a check for each two workers, of which few are named
+	for i := range checks {
+		if checks[i].Contradicts() {
+			wrong = append(wrong, i)
 		}
 	}
 	return firstOf(len(wrong), func(i int) string {
-		c := wrong[i]
+		c := checks[wrong[i]]
 		heard, ways := "of one another", "is one of their ways to the server so much longer there than back?"
 		if c.OneWay {
 			heard, ways = "of the speakers of one of them", "is the server so much farther from one of them?"
