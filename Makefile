@@ -8,7 +8,10 @@ ALONE := ./internal/browser ./internal/faults
 WAITING := ./internal/endtoend ./cmd/earshot ./room/rtc
 # The longest of the others. They come first: nothing waits for them at the end.
 LONG := ./store ./loadgen/ledger ./signaling
-alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(WAITING)))
+# These have no goroutine, nor do their tests share anything but what they read: the race detector would only
+# make them slow. Whatever has a goroutine, a lock or an atomic stays out of here.
+PLAIN := ./internal/tree ./loadgen/compare ./loadgen/emodel ./loadgen/histogram ./loadgen/neteq ./loadgen/score
+alone := $(subst $() ,|,$(patsubst ./%,/%$$,$(ALONE) $(WAITING) $(PLAIN)))
 
 # The race detector makes audio codecs twenty times as slow, and other arithmetic: the merging of
 # histograms, the comparing of audio and of runs, what a listener's jitter buffer conceals, the reading of
@@ -40,9 +43,10 @@ check: lint ## lint, build, and the unit tests: no race detector, no browser, no
 	$(GO) test -short -vet=off ./...
 
 # The linters include vet. All parts are run even if one fails.
-test: tools lint manifests ## install what the tests need, and run them all under the race detector, with the browser
+test: tools lint manifests ## install what the tests need, and run them all, under the race detector where there are goroutines, with the browser
 	code=0; \
 	$(GO) test $(RACE) -timeout 20m -p 3 $(LONG) $$($(GO) list ./... | grep -vE '$(alone)') || code=1; \
+	$(GO) test -vet=off -ldflags='-s -w' -timeout 20m -p 3 $(PLAIN) || code=1; \
 	$(GO) test $(RACE) -timeout 20m -p 3 -parallel 3 $(WAITING) || code=1; \
 	$(GO) test $(RACE) -timeout 20m -p 1 $(ALONE) || code=1; \
 	exit $$code
