@@ -119,6 +119,7 @@ func TestUnreadableRecordAfterAStopIsSaid(t *testing.T) {
 // order, and nobody can read it: the start says so, and a repair goes on without it, for
 // good.
 func TestRecordThatSaysNothingIsSaid(t *testing.T) {
+	kept, _ := keptDirs(t)
 	for what, data := range map[string]string{
 		"no JSON":                     "{",
 		"nothing":                     "",
@@ -130,7 +131,8 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 		for _, bucket := range []string{"rooms", "invites", "accounts", "plans", "audit"} {
 			t.Run(bucket+": "+what, func(t *testing.T) {
 				t.Parallel()
-				dir, _ := keptDirs(t)
+				dir := filepath.Join(t.TempDir(), "data")
+				require.NoError(t, os.CopyFS(dir, os.DirFS(kept)))
 				s, err := Open(t.Context(), Config{Dir: dir})
 				require.NoError(t, err)
 				s.Audit(AuditEntry{At: noon, Actor: "operator", Action: "kept"})
