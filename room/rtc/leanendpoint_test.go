@@ -109,12 +109,10 @@ func testJoinWithLoss(t *testing.T, p srtp.Profile, start uint16) {
 		}
 	}
 	out.Flush()
+	packets := slices.DeleteFunc(sink.packets, func(b []byte) bool { return b[1] == 200 }) // a report, now and then
 	seen := map[uint64]bool{}
 	var first uint64
-	for i, b := range sink.packets[lost:] {
-		if b[1] == 200 {
-			continue // a report
-		}
+	for i, b := range packets[lost:] {
 		plain, index, err := opener.OpenRTP(b)
 		require.NoError(t, err, "packet %d", i)
 		require.False(t, seen[index], "one index, one packet")
@@ -122,7 +120,7 @@ func testJoinWithLoss(t *testing.T, p srtp.Profile, start uint16) {
 		if i == 0 {
 			first = index
 		}
-		require.Equal(t, first+uint64(len(seen)-1), index)
+		require.Equal(t, first+uint64(i), index)
 		if i%1000 == 0 {
 			var r rtp.Packet
 			require.NoError(t, r.Unmarshal(plain))
