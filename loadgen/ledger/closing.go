@@ -17,25 +17,25 @@ func (l *Listener) account() record.Account {
 	r := &l.received
 	if r.jitters > 0 {
 		n := float64(r.jitters)
-		a.Jitter = record.NewFigure(ms(r.jitterSum)/n, l.jitterDropped > 0, func(dropped uint64) float64 { return ms(l.jitter(dropped)) / n })
+		a.Jitter = record.NewFigure(metric.InMilliseconds(r.jitterSum)/n, l.jitterDropped > 0, func(dropped uint64) float64 { return metric.InMilliseconds(l.jitter(dropped)) / n })
 	}
 	droppable := l.life.droppable > 0
 	if a.Steady {
 		a.Heard = l.heardShare()
-		a.Gap = record.NewFigure(ms(r.gap), r.gapDropped > max(0, r.gapBest), func(dropped uint64) float64 { return ms(r.gapAtBest(dropped)) })
+		a.Gap = record.NewFigure(metric.InMilliseconds(r.gap), r.gapDropped > max(0, r.gapBest), func(dropped uint64) float64 { return metric.InMilliseconds(r.gapAtBest(dropped)) })
 		l.enterQuality(&a)
 		if lowest := &l.windowed.lowest; l.windowed.any {
 			a.Lowest = lowest.Figure(droppable)
 		}
 		a.FEC, a.RED = l.fec(), l.red()
 		slow, _ := l.p99(0)
-		a.Latency = record.NewFigure(ms(slow), l.steady.droppable > 0 || l.latencies.undropped != nil, func(dropped uint64) float64 {
+		a.Latency = record.NewFigure(metric.InMilliseconds(slow), l.steady.droppable > 0 || l.latencies.undropped != nil, func(dropped uint64) float64 {
 			_, fast := l.p99(dropped)
-			return ms(fast)
+			return metric.InMilliseconds(fast)
 		})
 	}
 	if worst, best, ok := l.roundTrip(&l.ledger.aggregator.Doubts); ok {
-		a.RoundTrip = record.NewFigure(ms(worst), false, func(uint64) float64 { return ms(best) })
+		a.RoundTrip = record.NewFigure(metric.InMilliseconds(worst), false, func(uint64) float64 { return metric.InMilliseconds(best) })
 	}
 	if d := l.life; d.total > 0 {
 		lost := d.total - d.passes
@@ -64,7 +64,7 @@ func (l *Listener) enterQuality(a *record.Account) {
 	a.Quality = figure(quality.mos)
 	a.Concealed = figure(func(q quality) float64 { return 100 * q.concealment() })
 	a.Dropouts = figure(quality.gapsPerMinute)
-	a.Frozen = figure(func(q quality) float64 { return ms(q.frozen) })
+	a.Frozen = figure(func(q quality) float64 { return metric.InMilliseconds(q.frozen) })
 }
 
 // gapAtBest is the longest gap at best. So many packets that were dropped can have been so many pieces
@@ -92,5 +92,3 @@ func (l *Listener) Owed() (due, lost uint64, in bool) {
 	defer l.mu.Unlock()
 	return l.life.total, l.life.total - l.life.passes, l.joined
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -275,7 +275,7 @@ func TestDoubtAClockStepLeavesNoLatencyCertain(t *testing.T) {
 	s.play(m, l, 600, onTime)
 	totals := s.finish()
 	assert.Zero(t, bestTrend(t, totals, "latency").Max)
-	assert.InDelta(t, ms(record.Lateness), trend(t, totals, "latency").P99, 10)
+	assert.InDelta(t, metric.InMilliseconds(record.Lateness), trend(t, totals, "latency").P99, 10)
 	assert.NotContains(t, totals.Best, "delivered")
 }
 
@@ -291,7 +291,7 @@ func TestDoubtPacketsOlderThanTheLedgerAreLate(t *testing.T) {
 		}
 	}
 	totals := s.finish()
-	assert.GreaterOrEqual(t, trend(t, totals, "latency").P99, ms(record.Lateness))
+	assert.GreaterOrEqual(t, trend(t, totals, "latency").P99, metric.InMilliseconds(record.Lateness))
 	assert.Zero(t, totals.Foreign)
 }
 

@@ -211,13 +211,13 @@ func TestDoubtAJoinThatWaitedForTheGenerator(t *testing.T) {
 			totals := s.finish()
 			worst := trend(t, totals, "join_duration").Max
 			assert.InDelta(t, 500, worst, 25, "at worst all of it was the server's doing")
-			assert.InDelta(t, worst-ms(c.doubt), bestOf(totals, "join_duration").Max, 1)
+			assert.InDelta(t, worst-metric.InMilliseconds(c.doubt), bestOf(totals, "join_duration").Max, 1)
 			took, _ := step(t, totals.Values, "signaling")
 			assert.InDelta(t, 400, took, 1)
 			if best, ok := step(t, totals.Best, "signaling"); ok {
 				took = best
 			}
-			assert.InDelta(t, 400-ms(c.doubt), took, 1)
+			assert.InDelta(t, 400-metric.InMilliseconds(c.doubt), took, 1)
 		})
 	}
 }

@@ -246,7 +246,7 @@ func (m *Source) cross(latency, late time.Duration) {
 	if c := m.crossed.Load(); c != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.latency.Record(ms(latency - late))
+		c.latency.Record(metric.InMilliseconds(latency - late))
 	}
 }
 

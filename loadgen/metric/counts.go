@@ -43,7 +43,7 @@ func (c *Counts) Record(d time.Duration) {
 	if d < 0 || v > trendMax {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.outside.Record(float64(d) / float64(time.Millisecond))
+		c.outside.Record(InMilliseconds(d))
 		return
 	}
 	c.counts[countIndex(v)].Add(1)
@@ -84,8 +84,8 @@ func (c *Counts) Freeze() *Frozen {
 	}
 	most, least := c.most.Swap(0), c.least.Swap(0)
 	if most > 0 {
-		f.min = float64(leastBias-least) / float64(time.Millisecond)
-		f.max = float64(most-1) / float64(time.Millisecond)
+		f.min = InMilliseconds(time.Duration(leastBias - least))
+		f.max = InMilliseconds(time.Duration(most - 1))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

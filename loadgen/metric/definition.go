@@ -3,6 +3,7 @@ package metric
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Kind is how a metric's samples are kept, and so what can be asked of it.
@@ -27,6 +28,9 @@ const (
 	Packets      Unit = "packets"
 	Percent      Unit = "%"
 )
+
+// InMilliseconds is a duration in [Milliseconds].
+func InMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // A Definition is what is fixed about a metric.
 type Definition struct {

@@ -261,5 +261,3 @@ func (a *Aggregator) share(probes bool) Share {
 	}
 	return Share{Delivered: all.delivered, Latency: &all.latency, Listeners: all.listeners}
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -47,7 +47,7 @@ func (a *audiences) close(account Account, probe bool) {
 		if probe {
 			joins = &of.ProbeJoins
 		}
-		joins.Record(ms(account.JoinTook))
+		joins.Record(metric.InMilliseconds(account.JoinTook))
 	}
 	of.Delivered = of.Delivered.Plus(account.Life)
 	for _, one := range []struct {

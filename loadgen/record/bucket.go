@@ -247,17 +247,17 @@ func (d *distribution) excuse(e *bucketEvents, resent uint64, fastest *float64) 
 		// Nothing is known of any of them: a step back makes latencies small.
 		all := &metric.Trend{}
 		d.worstInto(all)
-		*d = distribution{worst: metric.Constant(ms(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
+		*d = distribution{worst: metric.Constant(metric.InMilliseconds(Lateness), all.Count()), best: metric.Constant(0, all.Count())}
 	case deprived > 0 || stolen > 0 || resent > 0:
 		// At best none of them would have waited, and was as fast as the fastest of
 		// the run, if that is known.
 		all := &metric.Trend{}
 		d.worstInto(all)
-		best := fast.Sooner(ms(deprived), *fastest, fast.Count())
-		best = best.Sooner(ms(stolen), *fastest, doubt.Share(best.Count(), float64(e.reach.Load())/reachScale))
+		best := fast.Sooner(metric.InMilliseconds(deprived), *fastest, fast.Count())
+		best = best.Sooner(metric.InMilliseconds(stolen), *fastest, doubt.Share(best.Count(), float64(e.reach.Load())/reachScale))
 		*d = distribution{worst: all.Frozen(), best: best.Frozen()}
 		if resent > 0 {
-			d.resent = best.Sooner(ms(doubt.ResentWithin), *fastest, min(best.Count(), resent)).Frozen()
+			d.resent = best.Sooner(metric.InMilliseconds(doubt.ResentWithin), *fastest, min(best.Count(), resent)).Frozen()
 		}
 	}
 }

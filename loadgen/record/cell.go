@@ -150,9 +150,9 @@ func (c *Cell) Settled(passes, owed uint64) {
 func (c *Cell) OnsetClip(worst, undropped, best time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.onsets.Record(ms(worst))
-	c.onsetsUndropped.Record(ms(undropped))
-	c.onsetsBest.Record(ms(best))
+	c.onsets.Record(metric.InMilliseconds(worst))
+	c.onsetsUndropped.Record(metric.InMilliseconds(undropped))
+	c.onsetsBest.Record(metric.InMilliseconds(best))
 }
 
 // Enter counts one more listener.
@@ -165,7 +165,7 @@ func (c *Cell) Enter() {
 // joined enters that a listener heard its first packet, so long after the
 // intended start of its join.
 func (c *Cell) joined(d time.Duration) {
-	c.joins.Record(ms(d))
+	c.joins.Record(metric.InMilliseconds(d))
 	c.heard.Add(1)
 }
 
@@ -188,13 +188,13 @@ func (c *Cell) Scored(worst, best float64) {
 }
 
 // JoinFailed enters for how long a listener had tried to join who never came in.
-func (c *Cell) JoinFailed(waited time.Duration) { c.joins.Record(ms(waited)) }
+func (c *Cell) JoinFailed(waited time.Duration) { c.joins.Record(metric.InMilliseconds(waited)) }
 
 // Join enters at the end how long a listener's join took at best.
 func (c *Cell) Join(d time.Duration, inDoubt bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.joinsBest.Record(ms(d))
+	c.joinsBest.Record(metric.InMilliseconds(d))
 	if inDoubt {
 		c.lateJoins++
 	}

@@ -35,7 +35,7 @@ func (p placement) latencyWith(t *metric.Trend, each time.Duration) *metric.Tren
 	}
 	all := &metric.Trend{}
 	all.Merge(t)
-	all.RecordN(ms(each), p.ambiguous)
+	all.RecordN(metric.InMilliseconds(each), p.ambiguous)
 	return all
 }
 
@@ -52,7 +52,7 @@ func (p placement) withUnseen(t *metric.Trend, dropped uint64) *metric.Trend {
 	}
 	all := &metric.Trend{}
 	all.Merge(t)
-	all.RecordN(ms(Lateness), dropped)
+	all.RecordN(metric.InMilliseconds(Lateness), dropped)
 	return all
 }
 

@@ -69,8 +69,8 @@ func (t *stepTrends) enter(d StepDurations) {
 }
 
 func (t *stepTrend) enter(worst, best time.Duration) {
-	t.worst.Record(ms(worst))
-	t.best.Record(ms(best))
+	t.worst.Record(metric.InMilliseconds(worst))
+	t.best.Record(metric.InMilliseconds(best))
 }
 
 // all are the trends in a fixed order.

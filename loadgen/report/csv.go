@@ -35,7 +35,7 @@ var columns = []column{
 	{"generator_cpu", func(p record.Point) string { return cores(p.GeneratorCPU) }},
 	{"generator_rss", func(p record.Point) string { return memory(p.GeneratorRSS) }},
 	{"generator_drops", func(p record.Point) string { return strconv.FormatUint(p.Drops, 10) }},
-	{"generator_send_lag_max_ms", func(p record.Point) string { return decimal(p.SendLag.Seconds() * 1000) }},
+	{"generator_send_lag_max_ms", func(p record.Point) string { return decimal(metric.InMilliseconds(p.SendLag)) }},
 	// The columns above are of the worst case.
 	{"packets_received_at_best", func(p record.Point) string {
 		received, _ := p.AtBest()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
@@ -148,7 +147,7 @@ func apart(run *loadgen.Result) (delivered, latency bool) {
 		return all
 	}
 	share := func(h record.Heard) float64 { return h.Delivered }
-	mean := func(h record.Heard) float64 { return float64(h.Latency) / float64(time.Millisecond) }
+	mean := func(h record.Heard) float64 { return metric.InMilliseconds(h.Latency) }
 	a, b := values(crowd.Listeners, share), values(probes.Listeners, share)
 	delivered = math.Abs(average(a)-average(b)) > maxDeliveredApart && record.Apart(a, b)
 	a, b = values(crowd.Listeners, mean), values(probes.Listeners, mean)

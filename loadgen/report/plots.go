@@ -269,7 +269,7 @@ func (c course) memory() chart.Chart {
 // lag is how late the generator was; without series if it never sent.
 func (c course) lag() chart.Chart {
 	late := c.known("", 2, func(p record.Point) (float64, bool) {
-		return p.SendLag.Seconds() * 1000, p.SendLag > 0
+		return metric.InMilliseconds(p.SendLag), p.SendLag > 0
 	})
 	return c.over("Generator's own lateness", "How late the latest frame of each interval was sent by the load generator itself",
 		chart.Axis{Unit: chart.Milliseconds}, late...)

@@ -135,9 +135,9 @@ type doubtsSummary struct {
 
 func summarizeDoubts(d doubt.Sum) *doubtsSummary {
 	s := doubtsSummary{
-		LateFrames: d.LateFrames, LatestMS: d.Latest.Seconds() * 1000, Stalls: d.Stalls, StalledMS: d.Stalled.Seconds() * 1000,
+		LateFrames: d.LateFrames, LatestMS: metric.InMilliseconds(d.Latest), Stalls: d.Stalls, StalledMS: metric.InMilliseconds(d.Stalled),
 		ContendedS: d.Contended.Seconds(), Drops: d.Drops, ClockSteps: d.Steps, Ambiguous: d.Ambiguous, DelayedJoins: d.LateJoins,
-		LostJoins: d.LostJoins, WeakMarks: d.WeakMarks, ThrottledMS: d.Throttled.Seconds() * 1000, StolenMS: d.Stolen.Seconds() * 1000,
+		LostJoins: d.LostJoins, WeakMarks: d.WeakMarks, ThrottledMS: metric.InMilliseconds(d.Throttled), StolenMS: metric.InMilliseconds(d.Stolen),
 		CompetedS: d.Competed.Seconds(),
 	}
 	if s == (doubtsSummary{}) {
@@ -177,9 +177,9 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Doubts:      summarizeDoubts(run.Doubts),
 		Generator: generatorSummary{
 			CPU: run.Generator.CPU, CPUs: run.Generator.CPUs, Quota: run.Generator.Quota, CPUWait: run.Generator.CPUWait,
-			SendLagMS: run.Generator.SendLag.Seconds() * 1000, JoinLagMS: run.Generator.JoinLag.Seconds() * 1000, ReadLagMS: run.Generator.ReadLag.Seconds() * 1000,
+			SendLagMS: metric.InMilliseconds(run.Generator.SendLag), JoinLagMS: metric.InMilliseconds(run.Generator.JoinLag), ReadLagMS: metric.InMilliseconds(run.Generator.ReadLag),
 			SocketDrops: run.Generator.SocketDrops, MachineDrops: run.Generator.MachineDrops.Total(),
-			Unstamped: run.Generator.Unstamped, ClockStepMS: run.Generator.ClockStep.Seconds() * 1000,
+			Unstamped: run.Generator.Unstamped, ClockStepMS: metric.InMilliseconds(run.Generator.ClockStep),
 		},
 		Crowd:    summarize(run.Crowd),
 		Probes:   summarize(run.Probes),

@@ -227,7 +227,7 @@ func (r *Report) writeGenerator(b *bytes.Buffer) {
 	}
 }
 
-func lag(d time.Duration) string { return figure(d.Seconds()*1000, metric.Milliseconds) }
+func lag(d time.Duration) string { return figure(metric.InMilliseconds(d), metric.Milliseconds) }
 
 func (r *Report) writeProblems(b *bytes.Buffer) {
 	if text := lossesText(r.Result.Losses); text != "" {

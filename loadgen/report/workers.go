@@ -197,7 +197,7 @@ func workerLine(w loadgen.Worker) string {
 	g := w.Generator
 	text := fmt.Sprintf("%s: %.2f cores of %d, p(99) of its lag sending %s, joining %s, reading %s; dropped %s; clock %s ahead ± %s",
 		w.Name, g.CPU, g.CPUs, lag(g.SendLag), lag(g.JoinLag), lag(g.ReadLag), thousands(g.SocketDrops),
-		figure(float64(w.ClockAhead)/float64(time.Millisecond), metric.Milliseconds), lag(w.ClockBound))
+		figure(metric.InMilliseconds(w.ClockAhead), metric.Milliseconds), lag(w.ClockBound))
 	if w.Lost != "" {
 		text += "; lost: " + w.Lost
 	}
@@ -215,7 +215,7 @@ type clockCheckSummary struct {
 
 func summarizeClockChecks(checks []loadgen.ClockCheck) (all []clockCheckSummary) {
 	for _, c := range checks {
-		all = append(all, clockCheckSummary{[2]string{c.A, c.B}, c.Apart.Seconds() * 1000, c.OneWay, c.Bound.Seconds() * 1000, c.Contradicts()})
+		all = append(all, clockCheckSummary{[2]string{c.A, c.B}, metric.InMilliseconds(c.Apart), c.OneWay, metric.InMilliseconds(c.Bound), c.Contradicts()})
 	}
 	return all
 }
@@ -244,12 +244,12 @@ func summarizeWorkers(workers []loadgen.Worker) (all []workerSummary, clockError
 		g := w.Generator
 		all = append(all, workerSummary{
 			Name: w.Name, Host: w.Host, CPU: g.CPU, CPUs: g.CPUs, SocketDrops: g.SocketDrops, Lost: w.Lost,
-			SendLagMS: g.SendLag.Seconds() * 1000, JoinLagMS: g.JoinLag.Seconds() * 1000, ReadLagMS: g.ReadLag.Seconds() * 1000,
-			Clock: clockSummary{w.ClockAhead.Seconds() * 1000, w.ClockBound.Seconds() * 1000, w.ClockTrouble},
+			SendLagMS: metric.InMilliseconds(g.SendLag), JoinLagMS: metric.InMilliseconds(g.JoinLag), ReadLagMS: metric.InMilliseconds(g.ReadLag),
+			Clock: clockSummary{metric.InMilliseconds(w.ClockAhead), metric.InMilliseconds(w.ClockBound), w.ClockTrouble},
 		})
 	}
 	if len(workers) > 0 {
-		clockErrorMS = new(clockError(workers).Seconds() * 1000)
+		clockErrorMS = new(metric.InMilliseconds(clockError(workers)))
 	}
 	return all, clockErrorMS
 }

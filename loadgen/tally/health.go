@@ -43,7 +43,7 @@ func (h *Health) RecordRead(d time.Duration, n uint64) { h.record(h.readLag, d, 
 
 func (h *Health) record(lag *metric.Stripes, d time.Duration, n uint64) {
 	if h.ended.Load() == nil {
-		lag.RecordN(ms(d), n)
+		lag.RecordN(metric.InMilliseconds(d), n)
 	}
 }
 
@@ -111,8 +111,6 @@ func (h *Health) DropsKnown() bool {
 	_, complete := h.dropped.Read()
 	return complete
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // RecordClockStep records a step of the wall clock. The latencies of the packets around
 // it are wrong by as much.

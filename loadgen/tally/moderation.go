@@ -190,8 +190,8 @@ func (of durationsOf) record(stalls StallCounter, slow, fast *metric.Trend) {
 		if i.Ambiguous {
 			fastest = 0
 		}
-		slow.Record(ms(slowest))
-		fast.Record(ms(fastest))
+		slow.Record(metric.InMilliseconds(slowest))
+		fast.Record(metric.InMilliseconds(fastest))
 	}
 }
 

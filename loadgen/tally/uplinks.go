@@ -237,7 +237,7 @@ func (f *uplinkFigures) enter(u *Uplink, had time.Duration, stalls StallCounter)
 	f.Published[1].Total++
 	if u.open {
 		took := u.until - u.from
-		f.record("publish_duration", ms(took), ms(took-u.waited-stalls.HeldBack(u.from, u.until)))
+		f.record("publish_duration", metric.InMilliseconds(took), metric.InMilliseconds(took-u.waited-stalls.HeldBack(u.from, u.until)))
 	} else {
 		// It would have taken at least as long as it had.
 		atBest := had
@@ -245,7 +245,7 @@ func (f *uplinkFigures) enter(u *Uplink, had time.Duration, stalls StallCounter)
 			atBest = stalls.AtBest(u.from, u.until, had)
 		}
 		excused = atBest != had
-		f.record("publish_duration", ms(had), ms(atBest))
+		f.record("publish_duration", metric.InMilliseconds(had), metric.InMilliseconds(atBest))
 	}
 	if e := u.closed; u.open && e != nil {
 		f.Open = true
@@ -274,7 +274,7 @@ func (f *uplinkFigures) enterEnding(e *Ending, from time.Duration, stalls StallC
 		// cores by no more than it waits. Checks are seconds apart: rarely are there two at once.
 		each := func(d time.Duration) time.Duration { return 2 * d / time.Duration(e.Checks) }
 		late := min(each(stalls.HeldBack(from, e.At)), stalls.Behind(from, e.At)+each(stalls.Stalled(from, e.At)))
-		f.record("mic_rtt", ms(e.RTT), ms(e.RTT-late))
+		f.record("mic_rtt", metric.InMilliseconds(e.RTT), metric.InMilliseconds(e.RTT-late))
 	}
 	if s := e.upstream; s.Reported() {
 		share := func(lost uint64) float64 { return 100 * float64(lost) / float64(s.Covered) }
@@ -284,7 +284,7 @@ func (f *uplinkFigures) enterEnding(e *Ending, from time.Duration, stalls StallC
 		// A server that waits for a core reads its packets late, by no more than that, and then at once.
 		waits := func(together time.Duration) time.Duration { return jitterOfWaits(together, e.At-from, s.Reports) }
 		waited := min(waits(stalls.HeldBack(from, e.At)), stalls.Behind(from, e.At)+waits(stalls.Stalled(from, e.At)))
-		f.record("mic_jitter", ms(s.Jitter), ms(s.Jitter-e.OwnJitter-waited))
+		f.record("mic_jitter", metric.InMilliseconds(s.Jitter), metric.InMilliseconds(s.Jitter-e.OwnJitter-waited))
 	}
 }
 
