@@ -280,7 +280,7 @@ func (c *Cluster) speaking() (ids []string) {
 // sendOrders sends a list of orders to all nodes. One subscription is there for all answers: another for each message would cost
 // each NATS server more than they do.
 func (c *Cluster) sendOrders(reply string, data []byte) error {
-	return c.conn.PublishMsg(&nats.Msg{Subject: orderSubject, Reply: reply, Data: data})
+	return c.conn.PublishRequest(orderSubject, reply, data)
 }
 
 // told carries out what another node tells all.

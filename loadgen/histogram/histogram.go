@@ -15,12 +15,12 @@ import (
 
 // A Histogram is made by [New].
 //
-// Numbers below 2·half have a counter each, and from there on each doubling of the number has half
-// counters: a row.
+// Numbers of so many bits have a counter each, and from there on each doubling of the number has half
+// as many counters: a row.
 type Histogram struct {
 	counts []uint64 // whole rows, up to that of the greatest number that was recorded
 	total  uint64
-	bits   int // of 2·half − 1
+	bits   int
 	most   int // counters, at most
 }
 
@@ -38,24 +38,28 @@ func New(greatest int64, digits int) *Histogram {
 	return h
 }
 
-// half is how many counters a row has.
-func (h *Histogram) half() int { return 1 << (h.bits - 1) }
-
 func (h *Histogram) rowEnd(index int) int { return (index>>(h.bits-1) + 1) << (h.bits - 1) }
 
-func (h *Histogram) index(v int64) int {
-	shift := bits.Len64(uint64(v)|uint64(2*h.half()-1)) - h.bits
-	return shift<<(h.bits-1) + int(v>>shift)
+func (h *Histogram) index(v int64) int { return Index(v, h.bits) }
+
+// Index is the place of a number's counter where numbers of so many bits have a counter each.
+func Index(v int64, width int) int {
+	shift := bits.Len64(uint64(v)|(1<<width-1)) - width
+	return shift<<(width-1) + int(v>>shift)
+}
+
+// Least is the least number of a counter.
+func Least(index, width int) int64 {
+	if index < 1<<width {
+		return int64(index)
+	}
+	half := 1 << (width - 1)
+	return int64(index&(half-1)+half) << (index>>(width-1) - 1)
 }
 
 // counter is the numbers that are counted at an index.
 func (h *Histogram) counter(index int) Counter {
-	if index < 2*h.half() {
-		return Counter{index, int64(index), int64(index), h.counts[index]}
-	}
-	shift := index>>(h.bits-1) - 1
-	least := int64(index&(h.half()-1)+h.half()) << shift
-	return Counter{index, least, least + 1<<shift - 1, h.counts[index]}
+	return Counter{index, Least(index, h.bits), Least(index+1, h.bits) - 1, h.counts[index]}
 }
 
 // Record counts a number n times. It has to be one that the histogram was made for.

@@ -1,21 +1,18 @@
 package metric
 
 import (
-	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/atomicmax"
+	"github.com/earshot-audio/earshot/loadgen/histogram"
 )
 
-// The geometry of a trend's histogram, an HDR histogram of three digits: values
-// up to 2047 have a counter each, and from there on each doubling of the value
-// has 1024 counters. It is that of loadgen/histogram, so that counters land
-// where a trend has them.
+// The size of a trend's histogram, an HDR histogram of three digits: values
+// of 11 bits, up to 2047, have a counter each.
 const (
-	countsHalf = 1024
-	countsBits = 11                          // of 2·countsHalf − 1
+	countsBits = 11
 	countsLen  = (26 - countsBits + 2) << 10 // 26 bits hold trendMax
 )
 
@@ -46,7 +43,7 @@ func (c *Counts) Record(d time.Duration) {
 		c.outside.Record(InMilliseconds(d))
 		return
 	}
-	c.counts[countIndex(v)].Add(1)
+	c.counts[histogram.Index(v, countsBits)].Add(1)
 	c.sum.Add(int64(d))
 	atomicmax.Raise(&c.most, int64(d)+1)
 	atomicmax.Raise(&c.least, leastBias-int64(d))
@@ -55,19 +52,6 @@ func (c *Counts) Record(d time.Duration) {
 // leastBias is above every duration with a counter, so that the least of them
 // is a greatest, too.
 const leastBias = int64(trendMax+1) * 1000
-
-func countIndex(v int64) int {
-	shift := bits.Len64(uint64(v)|(2*countsHalf-1)) - countsBits
-	return (shift+1)<<10 + int(v>>shift) - countsHalf
-}
-
-// countValue is the least value of a counter.
-func countValue(index int) int64 {
-	if index < 2*countsHalf {
-		return int64(index)
-	}
-	return int64(index&(countsHalf-1)+countsHalf) << (index>>10 - 1)
-}
 
 // Freeze returns what c holds in little memory, and empties it. Nobody may
 // record meanwhile.
@@ -162,6 +146,6 @@ func (t *Trend) Take(f *Frozen) {
 	t.sum.addWhole(f.sum)
 	t.open()
 	for i, index := range f.index {
-		t.histogram.Record(countValue(int(index)), uint64(f.counts[i]))
+		t.histogram.Record(histogram.Least(int(index), countsBits), uint64(f.counts[i]))
 	}
 }
