@@ -86,7 +86,7 @@ var (
 	descMembers = desc("members", "People in rooms, by role.", "role")
 	descAway    = desc("members_away", "People whose WebSocket is lost and who may come back.")
 	descOver    = desc("members_overflow", "Listeners who sit in an overflow hall.")
-	descWrong   = desc("roster_mismatches", "Media, roster and rules that do not agree now: always 0.")
+	descWrong   = desc("roster_mismatches", "Media, roster and rules that do not agree, by the last check of each room: always 0.")
 	descMics    = desc("mics", "Mics that are open.")
 	descEars    = desc("ears", "Ears that are open.")
 	descUp      = desc("media_sessions_connected", "Mics and ears that have completed ICE and DTLS.")
@@ -125,7 +125,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	wrong := 0
 	for _, l := range rooms {
 		heads.add(l)
-		wrong += l.Mismatches()
+		wrong += c.rooms.checkRoom(l)
 	}
 	gauge(descRooms, len(rooms))
 	for _, role := range []room.Role{room.Listener, room.Speaker, room.Host} {

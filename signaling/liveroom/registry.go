@@ -160,11 +160,18 @@ func (r *Registry) watch() {
 // check checks all rooms and counts their mismatches.
 func (r *Registry) check() {
 	for _, l := range r.List() {
-		if n := l.check(); n > 0 {
-			r.metrics.mismatches.Add(float64(n))
-			r.cfg.Log.Error("media, roster and rules do not agree", "room", l.id, "mismatches", n)
-		}
+		r.checkRoom(l)
 	}
+}
+
+// checkRoom checks a room, and counts and returns its mismatches.
+func (r *Registry) checkRoom(l *LiveRoom) int {
+	n := l.check()
+	if n > 0 {
+		r.metrics.mismatches.Add(float64(n))
+		r.cfg.Log.Error("media, roster and rules do not agree", "room", l.id, "mismatches", n)
+	}
+	return n
 }
 
 // Create makes a room, and returns when what must outlive the process has been

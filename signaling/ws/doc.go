@@ -14,7 +14,8 @@
 //     Linux, the reading half waits in a goroutine of its own instead.
 //   - A pool of workers runs the halves that have work. Every job starts at once,
 //     because each may block on a slow client; 64 idle workers are kept.
-//   - One timer a connection sends its pings and ends it when its client is silent.
+//   - One timer a connection sends its pings and ends it when its client is silent. The pings of
+//     all connections are gathered into few moments: each moment wakes the process.
 //
 // With 5,000 silent listeners this took a server's resident memory from 248 to
 // 123 MB (docs/performance.md), and its goroutines' stacks from 72 to 1 MB.

@@ -8,6 +8,22 @@ import (
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
+// pingsTogether is into how many moments the pings of PingEvery are gathered. A timer that
+// ends by itself wakes a thread, and so does the answer to its ping: for thousands of silent clients
+// that is most of what they cost.
+const pingsTogether = 128
+
+// gathered is when a ping is sent that is due at a time, counted from Conn.opened: a little
+// sooner, with those of other connections.
+func (s *sender) gathered(due time.Duration) time.Duration {
+	every := s.cfg.PingEvery / pingsTogether
+	if every <= 0 {
+		return due
+	}
+	begun := s.conn.opened.Sub(s.conn.server.begun)
+	return (begun+due)/every*every - begun
+}
+
 // startKeepalive starts the timer that sends pings and ends a connection whose
 // client is silent.
 func (s *sender) startKeepalive() {
@@ -16,8 +32,8 @@ func (s *sender) startKeepalive() {
 	if s.ended.Load() {
 		return
 	}
-	s.nextPing = s.cfg.PingEvery
-	s.keepalive = time.AfterFunc(min(s.cfg.PingEvery, s.cfg.HelloWait, s.cfg.PongWait), s.checkKeepalive)
+	s.nextPing = s.gathered(s.cfg.PingEvery)
+	s.keepalive = time.AfterFunc(min(s.nextPing, s.cfg.HelloWait, s.cfg.PongWait), s.checkKeepalive)
 }
 
 // checkKeepalive does what is due: it ends the connection of a silent client, or
@@ -53,7 +69,7 @@ func (s *sender) checkKeepalive() {
 			}
 			return
 		}
-		ping = now + s.cfg.PingEvery
+		ping = s.gathered(now + s.cfg.PingEvery)
 	}
 	next := min(ping, silenceEnds)
 	if !established {

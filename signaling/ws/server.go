@@ -56,6 +56,7 @@ type Config struct {
 // use. Make it with [NewServer] and end it with [Server.Shutdown].
 type Server struct {
 	cfg      Config
+	begun    time.Time
 	upgrader websocket.Upgrader
 	workers  workerPool
 	poller   *poller // nil where there is none
@@ -68,7 +69,7 @@ type Server struct {
 
 // NewServer makes a server.
 func NewServer(cfg Config) *Server {
-	s := &Server{cfg: cfg, conns: make(map[*Conn]struct{})}
+	s := &Server{cfg: cfg, begun: time.Now(), conns: make(map[*Conn]struct{})}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: cfg.WriteWait,
 		WriteBufferSize:  4096,
