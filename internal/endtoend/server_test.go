@@ -28,7 +28,7 @@ import (
 )
 
 // sideBySide is how many parallel tests run at the same time. They mostly wait.
-const sideBySide = 3
+const sideBySide = 5
 
 func TestMain(m *testing.M) {
 	flag.Parse()
