@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/tally"
@@ -114,8 +114,8 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 			co.workers[0].tally = &tally.Tally{SocketDrops: 3, NowCPU: cpu}
 			co.checkAborts()
 			assert.Equal(t, c.counts, co.gate.aborted() != nil, "a threshold ends the run")
-			before := usage.Sample{At: c.now - time.Second, Server: &host.Usage{}}
-			co.observe(before, usage.Sample{At: c.now, Server: &host.Usage{Memory: 5}})
+			before := usage.Sample{At: c.now - time.Second, Server: &process.Usage{}}
+			co.observe(before, usage.Sample{At: c.now, Server: &process.Usage{Memory: 5}})
 			assert.Equal(t, c.counts, co.used.Load() != nil, "what the server uses")
 			assert.EqualValues(t, 3, co.drops, "nothing counts later that was dropped before")
 			if c.now < begin {

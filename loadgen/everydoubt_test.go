@@ -15,9 +15,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -261,8 +261,8 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 	w.aggregator.Follow(thresholds)
 	w.ledger = w.book.NewLedger()
 	w.play()
-	after := usage.Sample{At: 20 * time.Second, Server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubted(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
+	after := usage.Sample{At: 20 * time.Second, Server: &process.Usage{CPU: 10 * time.Second, Memory: 1e6}}
+	return w.combine(w.aggregator.Doubted(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &process.Usage{}}, after)
 }
 
 type sufferingRun struct {

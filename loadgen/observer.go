@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -65,8 +65,8 @@ func (r *run) interference(first usage.Sample) *usage.Interference {
 }
 
 // watchStalls books when the generator's process does not run, until it is closed.
-func (r *run) watchStalls() *host.Watchdog {
-	stalls := &host.Watchdog{Report: func(from, until time.Time) {
+func (r *run) watchStalls() *process.Watchdog {
+	stalls := &process.Watchdog{Report: func(from, until time.Time) {
 		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
 	}}
 	stalls.Start()

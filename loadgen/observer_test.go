@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
@@ -44,8 +44,8 @@ func TestObserverBooksWhatWasDroppedSinceItWasKnown(t *testing.T) {
 // What a server used of which nothing is known at the end, or that has begun anew, is no figure: it
 // would be too low.
 func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
-	used := func(cpu time.Duration, began float64) *host.Usage {
-		return &host.Usage{CPU: cpu, Memory: 1e6, Began: began}
+	used := func(cpu time.Duration, began float64) *process.Usage {
+		return &process.Usage{CPU: cpu, Memory: 1e6, Began: began}
 	}
 	for _, c := range []struct {
 		sentence      string

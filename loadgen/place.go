@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 )
 
 // sameMachine reports whether the server is known to be on the generator's machine, where both want the same
 // cores: its process is measured here, or its address is one of this machine's.
 func (c Config) sameMachine() bool {
-	if _, process := c.Server.(host.ProcessMeter); process {
+	if _, measured := c.Server.(meter.Process); measured {
 		return true
 	}
 	return c.Driver.Loopback() || here(c.Driver.Target())

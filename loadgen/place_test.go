@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 )
 
 func TestServersOfTheGeneratorsOwnMachineAreKnown(t *testing.T) {
@@ -35,7 +35,7 @@ func TestServersOfTheGeneratorsOwnMachineAreKnown(t *testing.T) {
 		d, err := whep.New(target, target, "", nil)
 		require.NoError(t, err, target)
 		assert.Equal(t, is, Config{Driver: d}.sameMachine(), target)
-		assert.True(t, Config{Driver: d, Server: host.ProcessMeter{PID: os.Getpid()}}.sameMachine(), "%s, whose process is here", target)
+		assert.True(t, Config{Driver: d, Server: meter.Process{PID: os.Getpid()}}.sameMachine(), "%s, whose process is here", target)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/usage"
@@ -128,7 +129,7 @@ func (s *Server) describe(before, after usage.Sample) {
 	if before.Details != nil && after.Details != nil {
 		thread, used := after.Details.Busiest(*before.Details)
 		if used > 0 && window > 0 {
-			s.Thread, s.ThreadCores = host.ThreadName(thread), used.Seconds()/window.Seconds()
+			s.Thread, s.ThreadCores = process.ThreadName(thread), used.Seconds()/window.Seconds()
 		}
 		s.Drops = after.Details.DropsSince(*before.Details)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/client"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -42,7 +43,7 @@ type Config struct {
 	// TURN is by which server those of the cast go who go by one.
 	TURN TURN
 	// Server measures the server's process; nil leaves it unmeasured.
-	Server host.Meter
+	Server meter.Meter
 	// Progress, if not nil, is called about once a second and at each change of
 	// phase, by one goroutine at a time. It must not block.
 	Progress func(Progress)

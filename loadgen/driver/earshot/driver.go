@@ -15,7 +15,7 @@ import (
 	"sync"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -76,8 +76,8 @@ func (d *Driver) Capabilities() driver.Capabilities {
 }
 
 // meter measures the server by its metrics, and where it is on this machine by its threads, too.
-func (d *Driver) meter() host.Meter {
-	metrics := host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
+func (d *Driver) meter() meter.Meter {
+	metrics := meter.Metrics{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
 	if !d.Loopback() {
 		return metrics
 	}
@@ -85,7 +85,7 @@ func (d *Driver) meter() host.Meter {
 	if err != nil { // it has none
 		port = map[string]int{"http": 80, "https": 443}[d.base.Scheme]
 	}
-	return &host.LocalMeter{MetricsMeter: metrics, Port: port}
+	return &meter.Local{Metrics: metrics, Port: port}
 }
 
 // Open implements driver.Driver.

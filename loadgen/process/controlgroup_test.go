@@ -1,13 +1,26 @@
-package host
+package process
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// writeFiles writes files, by path, into a new directory.
+func writeFiles(t *testing.T, files map[string]string) (directory string) {
+	t.Helper()
+	directory = t.TempDir()
+	for path, text := range files {
+		path = filepath.Join(directory, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	return directory
+}
 
 func TestControlGroupOf(t *testing.T) {
 	const (

@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"context"
@@ -6,40 +6,42 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
-// A ProcessesMeter measures several servers of this machine as one: their use is added up. What
+// A Processes measures several servers of this machine as one: their use is added up. What
 // one has used that has ended still counts, but for its memory, and what one was last seen to have
-// used that can't be measured. The zero ProcessesMeter has no servers
+// used that can't be measured. The zero Processes has no servers
 // yet. It is safe for concurrent use.
-type ProcessesMeter struct {
+type Processes struct {
 	mu      sync.Mutex
-	meters  []ProcessMeter
-	used    []Usage   // at last, by server
-	details []Details // the same
+	meters  []Process
+	used    []process.Usage // at last, by server
+	details []Details       // the same
 }
 
 // Add adds a process by its number.
-func (m *ProcessesMeter) Add(pid int) {
+func (m *Processes) Add(pid int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.meters = append(m.meters, ProcessMeter{PID: pid})
-	m.used, m.details = append(m.used, Usage{}), append(m.details, Details{})
+	m.meters = append(m.meters, Process{PID: pid})
+	m.used, m.details = append(m.used, process.Usage{}), append(m.details, Details{})
 }
 
-// Usage implements [Meter]. It is an error if no server can be measured, and [ErrEnded] if all have
+// Usage implements [Meter]. It is an error if no server can be measured, and [process.ErrEnded] if all have
 // ended.
-func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
+func (m *Processes) Usage(ctx context.Context) (process.Usage, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var errs []error
-	all := Usage{Waits: map[int]time.Duration{}}
+	all := process.Usage{Waits: map[int]time.Duration{}}
 	for i, one := range m.meters {
 		u, err := one.Usage(ctx)
 		if err != nil {
 			errs = append(errs, err)
 			u = m.used[i]
-			if errors.Is(err, ErrEnded) {
+			if errors.Is(err, process.ErrEnded) {
 				u.Memory = 0
 			}
 		}
@@ -54,23 +56,23 @@ func (m *ProcessesMeter) Usage(ctx context.Context) (Usage, error) {
 		}
 	}
 	if len(errs) == len(m.meters) {
-		return Usage{}, ofAll(errs)
+		return process.Usage{}, ofAll(errs)
 	}
 	return all, nil
 }
 
-// ofAll is the error of processes of which none can be measured. It is [ErrEnded] if all have ended.
+// ofAll is the error of processes of which none can be measured. It is [process.ErrEnded] if all have ended.
 func ofAll(errs []error) error {
 	for _, err := range errs {
-		if !errors.Is(err, ErrEnded) {
+		if !errors.Is(err, process.ErrEnded) {
 			return err
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// ControlGroups implements [GroupedMeter].
-func (m *ProcessesMeter) ControlGroups() (groups []ControlGroup) {
+// ControlGroups implements [Grouped].
+func (m *Processes) ControlGroups() (groups []process.ControlGroup) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, one := range m.meters {
@@ -79,8 +81,8 @@ func (m *ProcessesMeter) ControlGroups() (groups []ControlGroup) {
 	return groups
 }
 
-// Details implements [DetailedMeter].
-func (m *ProcessesMeter) Details(ctx context.Context) (Details, error) {
+// Details implements [Detailed].
+func (m *Processes) Details(ctx context.Context) (Details, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := Details{Threads: map[int]time.Duration{}, Drops: map[string]uint64{}}

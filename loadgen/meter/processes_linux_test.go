@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"os/exec"
@@ -7,11 +7,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
 // A server that is killed has used what it used, and has no memory any more.
-func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
-	m := &ProcessesMeter{}
+func TestProcessesKeepsWhatTheDeadUsed(t *testing.T) {
+	m := &Processes{}
 	var all []*exec.Cmd
 	for range 2 {
 		busy := exec.Command("sh", "-c", "while :; do :; done")
@@ -20,7 +22,7 @@ func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
 		all = append(all, busy)
 		m.Add(busy.Process.Pid)
 	}
-	var before Usage
+	var before process.Usage
 	require.Eventually(t, func() (busy bool) {
 		var err error
 		before, err = m.Usage(t.Context())
@@ -40,5 +42,5 @@ func TestProcessesMeterKeepsWhatTheDeadUsed(t *testing.T) {
 	require.NoError(t, all[1].Process.Kill())
 	_ = all[1].Wait()
 	_, err = m.Usage(t.Context())
-	require.ErrorIs(t, err, ErrEnded, "nothing of them is left")
+	require.ErrorIs(t, err, process.ErrEnded, "nothing of them is left")
 }

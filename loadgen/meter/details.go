@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"context"
@@ -7,14 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/procfs"
 )
 
-// Details are what can be asked of a server beyond its [Usage], to know what ran out. It takes
+// Details are what can be asked of a server beyond its [process.Usage], to know what ran out. It takes
 // longer, so that it is asked at the beginning and the end of what is measured.
 type Details struct {
 	// Threads is the CPU time that each thread has used, by its number; nil if unknown.
@@ -24,8 +22,8 @@ type Details struct {
 	Drops map[string]uint64
 }
 
-// A DetailedMeter is a [Meter] that knows details. It is safe for concurrent use.
-type DetailedMeter interface {
+// A Detailed is a [Meter] that knows details. It is safe for concurrent use.
+type Detailed interface {
 	Meter
 	Details(ctx context.Context) (Details, error)
 }
@@ -53,20 +51,11 @@ func (d Details) Busiest(before Details) (thread int, used time.Duration) {
 	return thread, used
 }
 
-// ThreadName is what a thread of this machine is called; "" if it has ended.
-func ThreadName(thread int) string {
-	text, err := os.ReadFile(filepath.Join(procfs.DefaultMountPoint, strconv.Itoa(thread), "comm"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
-}
-
 // atSockets is where full receive buffers drop packets.
 const atSockets = "full receive buffers of its sockets"
 
-// Details implements [DetailedMeter]: the drops are those of the server's UDP sockets.
-func (m ProcessMeter) Details(context.Context) (d Details, err error) {
+// Details implements [Detailed]: the drops are those of the server's UDP sockets.
+func (m Process) Details(context.Context) (d Details, err error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return d, fmt.Errorf("read /proc: %w", err)
@@ -130,42 +119,4 @@ func socketDrops(pid int, sockets map[string]bool) (sum uint64) {
 		}
 	}
 	return sum
-}
-
-// dropped are the metrics of a server of ours that count packets which it dropped since it had
-// too much to do, with the reasons that say so.
-var dropped = map[string][]string{
-	"earshot_media_packets_dropped_total":   {"failed", "overflow"},
-	"earshot_media_datagrams_refused_total": {"overrun"},
-}
-
-// Details implements [DetailedMeter]: the drops are those that a server of ours reports.
-func (m MetricsMeter) Details(ctx context.Context) (d Details, err error) {
-	families, err := m.read(ctx)
-	if err != nil {
-		return d, err
-	}
-	for name, reasons := range dropped {
-		for _, reason := range reasons {
-			if n, ok := byReason(families[name], reason); ok {
-				if d.Drops == nil {
-					d.Drops = map[string]uint64{}
-				}
-				d.Drops["itself, as its metrics say ("+reason+")"] += n
-			}
-		}
-	}
-	return d, nil
-}
-
-func byReason(f *dto.MetricFamily, reason string) (n uint64, ok bool) {
-	for _, m := range f.GetMetric() {
-		for _, l := range m.GetLabel() {
-			if l.GetName() == "reason" && l.GetValue() == reason {
-				value := m.GetCounter().GetValue()
-				return uint64(value), isAmount(value, maxAmount)
-			}
-		}
-	}
-	return 0, false
 }

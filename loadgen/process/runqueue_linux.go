@@ -1,4 +1,4 @@
-package host
+package process
 
 import (
 	"os"
@@ -10,15 +10,15 @@ import (
 // the kernel does not report it. The wait of threads that have ended is lost, so the
 // value can decrease a little.
 func RunQueueWait() (wait time.Duration, ok bool) {
-	for _, w := range runQueueWaits(os.Getpid()) {
+	for _, w := range RunQueueWaitsOf(os.Getpid()) {
 		wait, ok = wait+w, true
 	}
 	return wait, ok
 }
 
-// runQueueWaits returns how long each thread of a process has waited so, by the thread's
+// RunQueueWaitsOf returns how long each thread of a process has waited so, by the thread's
 // number; nil if it is not known.
-func runQueueWaits(pid int) map[int]time.Duration {
+func RunQueueWaitsOf(pid int) map[int]time.Duration {
 	times := threadTimes(pid)
 	if times == nil {
 		return nil

@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func FuzzMetrics(f *testing.F) {
 		f.Add(strings.ReplaceAll(sound, "} 7", "} "+value))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		m := MetricsMeter{URL: "http://127.0.0.1/metrics", Client: &http.Client{Transport: answers(text)}}
+		m := Metrics{URL: "http://127.0.0.1/metrics", Client: &http.Client{Transport: answers(text)}}
 		u, err := m.Usage(context.Background())
 		if err != nil {
 			assert.Zero(t, u)

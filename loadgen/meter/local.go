@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"context"
@@ -11,14 +11,16 @@ import (
 	"sync"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
-// A LocalMeter is a [MetricsMeter] of a server on this machine. For how long its threads wait for cores is
+// Local is [Metrics] of a server on this machine. For how long its threads wait for cores is
 // not among its metrics: it is read from its process, which is the one that listens on the port and began
 // when the metrics say. If there is none that can be seen, as in another container, it is not known. It is
 // safe for concurrent use.
-type LocalMeter struct {
-	MetricsMeter
+type Local struct {
+	Metrics
 	Port int // TCP
 
 	mu      sync.Mutex
@@ -27,19 +29,19 @@ type LocalMeter struct {
 }
 
 // Usage implements [Meter].
-func (m *LocalMeter) Usage(ctx context.Context) (Usage, error) {
-	u, err := m.MetricsMeter.Usage(ctx)
+func (m *Local) Usage(ctx context.Context) (process.Usage, error) {
+	u, err := m.Metrics.Usage(ctx)
 	if err != nil {
 		return u, err
 	}
 	if pid := m.pid(u.Began); pid != 0 {
-		u.Waits = runQueueWaits(pid)
+		u.Waits = process.RunQueueWaitsOf(pid)
 	}
 	return u, nil
 }
 
 // pid returns the server's process, which is looked for when it has begun anew.
-func (m *LocalMeter) pid(began float64) int {
+func (m *Local) pid(began float64) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if began == 0 || began == m.began {

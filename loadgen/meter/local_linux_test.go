@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLocalMeterFindsTheServersThreads(t *testing.T) {
+func TestLocalFindsTheServersThreads(t *testing.T) {
 	server := exec.Command(os.Args[0])
 	server.Env = append(os.Environ(), asListener+"=1")
 	in, err := server.StdinPipe()
@@ -56,7 +56,7 @@ func TestLocalMeterFindsTheServersThreads(t *testing.T) {
 				}
 			}))
 			defer metrics.Close()
-			m := &LocalMeter{MetricsMeter: MetricsMeter{URL: metrics.URL, Client: metrics.Client()}, Port: c.port}
+			m := &Local{Metrics: Metrics{URL: metrics.URL, Client: metrics.Client()}, Port: c.port}
 			for range 2 {
 				u, err := m.Usage(t.Context())
 				require.NoError(t, err)
@@ -67,12 +67,4 @@ func TestLocalMeterFindsTheServersThreads(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSoftIRQThreadsAreThreads(t *testing.T) {
-	threads := SoftIRQThreads()
-	if len(threads) == 0 {
-		t.Skip("the kernel's threads can't be seen here")
-	}
-	assert.GreaterOrEqual(t, len(ThreadTimesOf(threads)), len(threads), "and it is known for how long each has waited")
 }

@@ -1,4 +1,4 @@
-package host
+package meter
 
 import (
 	"os"
@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/procfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
 // startBusy starts a program that does nothing but has another process of it burn a core.
@@ -25,7 +27,7 @@ func startBusy(t *testing.T, script string) *exec.Cmd {
 	return busy
 }
 
-func TestProcessMeterMeasuresAllProcessesOfAServer(t *testing.T) {
+func TestProcessMeasuresAllProcessesOfAServer(t *testing.T) {
 	for _, c := range []struct{ sentence, script string }{
 		{"a child works", `while :; do :; done & wait`},
 		{"a child's child works", `(while :; do :; done & wait) & wait`},
@@ -33,13 +35,13 @@ func TestProcessMeterMeasuresAllProcessesOfAServer(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			busy := startBusy(t, c.script)
-			meter := ProcessMeter{PID: busy.Process.Pid}
+			meter := Process{PID: busy.Process.Pid}
 			before, err := meter.Usage(t.Context())
 			require.NoError(t, err)
 			assert.Eventually(t, func() bool {
 				after, err := meter.Usage(t.Context())
-				own, err2 := processCPU(busy.Process.Pid)
-				return err == nil && err2 == nil && after.CPU-before.CPU > 100*time.Millisecond && own < after.CPU/2
+				own, err2 := process.UsageOf(busy.Process.Pid)
+				return err == nil && err2 == nil && after.CPU-before.CPU > 100*time.Millisecond && own.CPU < after.CPU/2
 			}, time.Minute, 10*time.Millisecond)
 			after, err := meter.Usage(t.Context())
 			require.NoError(t, err)
@@ -70,9 +72,9 @@ func TestEnclosedIsAServiceOrAContainer(t *testing.T) {
 	}
 }
 
-func BenchmarkProcessMeter(b *testing.B) {
+func BenchmarkProcess(b *testing.B) {
 	for b.Loop() {
-		if _, err := (ProcessMeter{PID: os.Getpid()}).Usage(b.Context()); err != nil {
+		if _, err := (Process{PID: os.Getpid()}).Usage(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,7 +1,11 @@
-package host
+package process
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -43,4 +47,13 @@ func threadTimes(thread int) map[int]ThreadTimes {
 		}
 	}
 	return times
+}
+
+// ThreadName is what a thread of this machine is called; "" if it has ended.
+func ThreadName(thread int) string {
+	text, err := os.ReadFile(filepath.Join(procfs.DefaultMountPoint, strconv.Itoa(thread), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
