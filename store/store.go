@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/internal/reach"
+	"github.com/earshot-audio/earshot/store/ledger"
 	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
@@ -68,7 +69,7 @@ type Store struct {
 	lease    *lease // nil: the directory is locked
 	dir      string // of the embedded server; empty: there is none
 	health   *health
-	ledger   *ledger
+	ledger   *ledger.Ledger
 	buckets  map[string]jetstreamBucket
 	rooms    *table[roomRecord]
 	invites  *table[Invite]
@@ -318,7 +319,7 @@ func (s *Store) Healthy() error {
 	if err := s.lease.check(); err != nil {
 		return err
 	}
-	if err := s.ledger.check(); err != nil {
+	if err := s.ledger.Check(); err != nil {
 		s.health.fail(err)
 		return s.health.check()
 	}
@@ -340,7 +341,7 @@ func (s *Store) Close() error {
 		s.audit.close()
 	}
 	var err error
-	if s.dir != "" && s.health.check() == nil && s.ledger.check() == nil {
+	if s.dir != "" && s.health.check() == nil && s.ledger.Check() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 		defer cancel()
 		var now checkpoint
@@ -353,7 +354,7 @@ func (s *Store) Close() error {
 		s.conn.Close()
 	}
 	if s.embedded != nil {
-		err = errors.Join(err, s.embedded.Close(), s.ledger.close())
+		err = errors.Join(err, s.embedded.Close(), s.ledger.Close())
 	}
 	return err
 }

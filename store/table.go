@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 const (
@@ -27,7 +29,7 @@ type table[T any] struct {
 	name   string
 	bucket bucket
 	health *health
-	ledger *ledger // nil: there is none
+	ledger *ledger.Ledger // nil: there is none
 
 	// shared reports that other servers write to the bucket, see [table.follow]. It is set
 	// before the table is used.
@@ -146,7 +148,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 		case err == nil:
 			sum := crc32.ChecksumIEEE(data)
 			t.store(key, row[T]{value, revision, sum})
-			if err := t.note(key, mark{kind: written, revision: revision, sum: sum}); err != nil {
+			if err := t.note(key, ledger.Mark{Kind: ledger.Written, Revision: revision, Sum: sum}); err != nil {
 				return none, fmt.Errorf("write to the %s: %w", t.name, err)
 			}
 			return value, nil
@@ -176,11 +178,11 @@ func (t *table[T]) store(key string, r row[T]) {
 }
 
 // marks adds what the ledger has to say of the records.
-func (t *table[T]) marks(into map[string]mark) {
+func (t *table[T]) marks(into map[string]ledger.Mark) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for key, r := range t.rows {
-		into[t.name+" "+key] = mark{kind: written, revision: r.revision, sum: r.sum}
+		into[t.name+" "+key] = ledger.Mark{Kind: ledger.Written, Revision: r.revision, Sum: r.sum}
 	}
 }
 
@@ -188,7 +190,7 @@ func (t *table[T]) marks(into map[string]mark) {
 func (t *table[T]) damaged() []unreadable { return t.unreadable }
 
 // keepLedger sets the ledger, before the table is used.
-func (t *table[T]) keepLedger(l *ledger) { t.ledger = l }
+func (t *table[T]) keepLedger(l *ledger.Ledger) { t.ledger = l }
 
 // reload reads a value that differs from the one in memory.
 func (t *table[T]) reload(ctx context.Context, key string) error {
@@ -228,7 +230,7 @@ func (t *table[T]) remove(ctx context.Context, key string) error {
 	t.mu.RLock()
 	last := t.rows[key].revision
 	t.mu.RUnlock()
-	if err := t.note(key, mark{kind: removing, revision: last}); err != nil {
+	if err := t.note(key, ledger.Mark{Kind: ledger.Removing, Revision: last}); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, err)
 	}
 	if err := t.bucket.remove(ctx, key); err != nil {
@@ -237,15 +239,15 @@ func (t *table[T]) remove(ctx context.Context, key string) error {
 	t.mu.Lock()
 	delete(t.rows, key)
 	t.mu.Unlock()
-	if err := t.note(key, mark{kind: removed, revision: last}); err != nil {
+	if err := t.note(key, ledger.Mark{Kind: ledger.Removed, Revision: last}); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, err)
 	}
 	return nil
 }
 
 // note notes a record in the ledger. If that fails, the store has failed.
-func (t *table[T]) note(key string, m mark) error {
-	err := t.ledger.note(t.name, key, m)
+func (t *table[T]) note(key string, m ledger.Mark) error {
+	err := t.ledger.Note(t.name, key, m)
 	if err != nil {
 		t.health.fail(err)
 	}

@@ -5,15 +5,17 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // anyTable is what is done with every table alike, whatever its values are.
 type anyTable interface {
-	marks(into map[string]mark)
+	marks(into map[string]ledger.Mark)
 	digest() string
 	last() uint64
 	damaged() []unreadable
-	keepLedger(l *ledger)
+	keepLedger(l *ledger.Ledger)
 	share(c *cluster, b jetstreamBucket)
 }
 

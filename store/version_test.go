@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // earlier unpacks a data directory that an earlier version has written, see
@@ -79,7 +80,7 @@ func TestStoreOfEarlierVersions(t *testing.T) {
 	for _, name := range []string{"v0.1.0", "ledger"} {
 		t.Run(name, func(t *testing.T) {
 			dir := earlier(t, name)
-			_, err := os.Stat(filepath.Join(dir, ledgerFile))
+			_, err := os.Stat(filepath.Join(dir, ledger.File))
 			require.Equal(t, name == "v0.1.0", os.IsNotExist(err), "v0.1.0 has no ledger")
 			var want expected
 			data, err := os.ReadFile(filepath.Join(dir, "expected.json"))
@@ -256,7 +257,7 @@ func sumOf(t *testing.T, dir string) (sum [sha256.Size]byte) {
 // TestLostLedgerIsSaid removes the ledger of a directory: only v0.1.0 had none.
 func TestLostLedgerIsSaid(t *testing.T) {
 	dir := killedDir(t)
-	require.NoError(t, os.Remove(filepath.Join(dir, ledgerFile)))
+	require.NoError(t, os.Remove(filepath.Join(dir, ledger.File)))
 	_, err := Open(t.Context(), Config{Dir: dir})
 	require.ErrorContains(t, err, "its ledger is lost")
 	s, err := Open(t.Context(), Config{Dir: dir, Repair: true})

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"bufio"
@@ -15,43 +15,43 @@ import (
 )
 
 const (
-	// ledgerFile is the file in a data directory that says what its records are.
-	ledgerFile = "ledger"
-	// ledgerSlack is how many lines more than records a ledger may have before it is
+	// File is the file in a data directory that says what its records are.
+	File = "ledger"
+	// slack is how many lines more than records a ledger may have before it is
 	// written anew.
-	ledgerSlack = 50_000
+	slack = 50_000
 )
 
-// ledger says what each record was when its writing was acknowledged: its revision and
+// Ledger says what each record was when its writing was acknowledged: its revision and
 // a checksum. JetStream reads its files as far as they are intact, and goes on with that:
 // what is read at the start is held against the ledger. A line is written and synced
 // after the record and before the acknowledgement. It is safe for concurrent use.
-type ledger struct {
+type Ledger struct {
 	dir   string
 	write sync.Mutex // held while lines are written
 
 	mu      sync.Mutex
 	file    *os.File
-	marks   map[string]mark // by bucket and key, with a space between
+	marks   map[string]Mark // by bucket and key, with a space between
 	lines   int
 	waiting *lineBatch
 }
 
-// mark is the last state of a record.
-type mark struct {
-	kind     markKind
-	revision uint64 // for a removed one, that of before
-	sum      uint32
+// Mark is the last state of a record.
+type Mark struct {
+	Kind     Kind
+	Revision uint64 // for a removed one, that of before
+	Sum      uint32
 }
 
-// markKind is what was last done to a record.
-type markKind byte
+// Kind is what was last done to a record.
+type Kind byte
 
 const (
-	written markKind = '+'
-	// removing: it is about to be removed, so that it may be there or not.
-	removing markKind = '?'
-	removed  markKind = '-'
+	Written Kind = '+'
+	// Removing: it is about to be removed, so that it may be there or not.
+	Removing Kind = '?'
+	Removed  Kind = '-'
 )
 
 // lineBatch is lines that are written together.
@@ -61,35 +61,35 @@ type lineBatch struct {
 	err  error
 }
 
-func (m mark) line(name string) string {
-	text := fmt.Sprintf("%c %s %d %08x", m.kind, name, m.revision, m.sum)
+func (m Mark) line(name string) string {
+	text := fmt.Sprintf("%c %s %d %08x", m.Kind, name, m.Revision, m.Sum)
 	return fmt.Sprintf("%s %08x\n", text, crc32.ChecksumIEEE([]byte(text)))
 }
 
 // parseLine reads a line; false: it is damaged.
-func parseLine(line string) (name string, m mark, ok bool) {
+func parseLine(line string) (name string, m Mark, ok bool) {
 	at := strings.LastIndexByte(line, ' ')
 	if at < 0 || fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(line[:at]))) != line[at+1:] {
-		return "", mark{}, false
+		return "", Mark{}, false
 	}
 	var kind, bucket, key string
-	if _, err := fmt.Sscanf(line[:at], "%s %s %s %d %x", &kind, &bucket, &key, &m.revision, &m.sum); err != nil || len(kind) != 1 {
-		return "", mark{}, false
+	if _, err := fmt.Sscanf(line[:at], "%s %s %s %d %x", &kind, &bucket, &key, &m.Revision, &m.Sum); err != nil || len(kind) != 1 {
+		return "", Mark{}, false
 	}
-	m.kind = markKind(kind[0])
+	m.Kind = Kind(kind[0])
 	return bucket + " " + key, m, true
 }
 
-// readLedger reads the ledger of a directory, and how many of its lines are damaged,
+// Read reads the ledger of a directory, and how many of its lines are damaged,
 // but for a last one that was never ended. A directory of an earlier version has none.
-func readLedger(dir string) (marks map[string]mark, damaged int, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, ledgerFile))
+func Read(dir string) (marks map[string]Mark, damaged int, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	} else if err != nil {
 		return nil, 0, fmt.Errorf("read the ledger of the data directory: %w", err)
 	}
-	marks = map[string]mark{}
+	marks = map[string]Mark{}
 	if end := bytes.LastIndexByte(data, '\n'); end >= 0 {
 		for line := range strings.SplitSeq(string(data[:end]), "\n") {
 			if name, m, ok := parseLine(line); ok {
@@ -102,9 +102,9 @@ func readLedger(dir string) (marks map[string]mark, damaged int, err error) {
 	return marks, damaged, nil
 }
 
-// newLedger writes a ledger of what there is, in place of the one of before.
-func newLedger(dir string, marks map[string]mark) (*ledger, error) {
-	l := &ledger{dir: dir, marks: marks}
+// New writes a ledger of what there is, in place of the one of before.
+func New(dir string, marks map[string]Mark) (*Ledger, error) {
+	l := &Ledger{dir: dir, marks: marks}
 	if err := l.rewrite(); err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func newLedger(dir string, marks map[string]mark) (*ledger, error) {
 
 // rewrite writes a line for each record that is there. l.write is held, or nobody else
 // has the ledger yet.
-func (l *ledger) rewrite() error {
-	path := filepath.Join(l.dir, ledgerFile)
+func (l *Ledger) rewrite() error {
+	path := filepath.Join(l.dir, File)
 	f, err := os.CreateTemp(l.dir, ".ledger-*")
 	if err != nil {
 		return fmt.Errorf("write the ledger of the data directory: %w", err)
@@ -123,7 +123,7 @@ func (l *ledger) rewrite() error {
 	w := bufio.NewWriter(f)
 	lines := 0
 	for name, m := range l.marks {
-		if m.kind == removed {
+		if m.Kind == Removed {
 			delete(l.marks, name) // the record is gone, and stays so
 			continue
 		}
@@ -147,15 +147,15 @@ func (l *ledger) rewrite() error {
 	return nil
 }
 
-// note notes a record that has been written or removed, and returns when that is on the
-// disk. Notes that come at the same time are written together. A nil ledger notes nothing.
-func (l *ledger) note(bucket, key string, m mark) error {
+// Note notes a record that has been written or removed, and returns when that is on the
+// disk. Notes that come at the same time are written together. A nil Ledger notes nothing.
+func (l *Ledger) Note(bucket, key string, m Mark) error {
 	if l == nil {
 		return nil
 	}
 	name := bucket + " " + key
 	l.mu.Lock()
-	if was := l.marks[name]; was.revision > m.revision {
+	if was := l.marks[name]; was.Revision > m.Revision {
 		l.mu.Unlock()
 		return nil // a later write of the same record has been noted
 	}
@@ -177,13 +177,13 @@ func (l *ledger) note(bucket, key string, m mark) error {
 }
 
 // flush writes a batch, when the one before is written.
-func (l *ledger) flush(b *lineBatch) {
+func (l *Ledger) flush(b *lineBatch) {
 	defer close(b.done)
 	l.write.Lock()
 	defer l.write.Unlock()
 	l.mu.Lock()
 	l.waiting = nil
-	tooLong := l.lines > 2*len(l.marks)+ledgerSlack
+	tooLong := l.lines > 2*len(l.marks)+slack
 	f := l.file
 	l.mu.Unlock()
 	if b.err = l.inPlace(); b.err != nil {
@@ -201,7 +201,7 @@ func (l *ledger) flush(b *lineBatch) {
 
 // inPlace returns an error if the data directory is no longer where it was: what is
 // written to files that have been removed is lost.
-func (l *ledger) inPlace() error {
+func (l *Ledger) inPlace() error {
 	if l == nil {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (l *ledger) inPlace() error {
 	open, err := f.Stat()
 	if err == nil {
 		var there fs.FileInfo
-		if there, err = os.Stat(filepath.Join(l.dir, ledgerFile)); err == nil && !os.SameFile(open, there) {
+		if there, err = os.Stat(filepath.Join(l.dir, File)); err == nil && !os.SameFile(open, there) {
 			err = errors.New("another is in its place")
 		}
 	}
@@ -224,8 +224,9 @@ func (l *ledger) inPlace() error {
 	return nil
 }
 
-// check is inPlace for those who write nothing.
-func (l *ledger) check() error {
+// Check returns an error if the data directory is no longer where it was, for those who write nothing. A
+// nil Ledger has no directory.
+func (l *Ledger) Check() error {
 	if l == nil {
 		return nil
 	}
@@ -234,44 +235,36 @@ func (l *ledger) check() error {
 	return l.inPlace()
 }
 
-func (l *ledger) close() error {
+// Close closes the file. Nothing may be noted after that.
+func (l *Ledger) Close() error {
 	if l == nil {
 		return nil
 	}
 	return l.file.Close()
 }
 
-// compare returns what is wrong with the records that were read, in words, by the
-// ledger.
-func compare(noted, read map[string]mark) (wrong []string) {
+// Compare returns what is wrong with the records that were read, in words, by the
+// ledger. readable makes a key one that people can read.
+func Compare(noted, read map[string]Mark, readable func(key string) string) (wrong []string) {
 	for name, was := range noted {
 		is, there := read[name]
 		bucket, key, _ := strings.Cut(name, " ")
 		what := ""
 		switch {
-		case was.kind == removed && there && is.revision <= was.revision:
+		case was.Kind == Removed && there && is.Revision <= was.Revision:
 			what = "is back, having been removed"
-		case was.kind != written:
+		case was.Kind != Written:
 		case !there:
 			what = "is lost"
-		case is.revision < was.revision:
-			what = fmt.Sprintf("is an old one (write %d, there was %d)", is.revision, was.revision)
-		case is.revision == was.revision && is.sum != was.sum:
+		case is.Revision < was.Revision:
+			what = fmt.Sprintf("is an old one (write %d, there was %d)", is.Revision, was.Revision)
+		case is.Revision == was.Revision && is.Sum != was.Sum:
 			what = "is not what was written"
 		}
 		if what != "" {
-			wrong = append(wrong, fmt.Sprintf("the record %s of the %s %s", readableKey(key), bucket, what))
+			wrong = append(wrong, fmt.Sprintf("the record %s of the %s %s", readable(key), bucket, what))
 		}
 	}
 	slices.Sort(wrong)
 	return wrong
-}
-
-// readableKey returns the text that a key was made of, if it was.
-func readableKey(key string) string {
-	text, err := alphabet.DecodeString(strings.ToUpper(key))
-	if err != nil || len(text) == 0 || slices.ContainsFunc(text, func(b byte) bool { return b < ' ' || b > '~' }) {
-		return key
-	}
-	return string(text)
 }
