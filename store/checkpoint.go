@@ -44,7 +44,7 @@ func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
 	tables := s.tables()
 	now := checkpoint{}
 	for name, b := range s.buckets {
-		state, err := b.state(ctx)
+		state, err := b.State(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the %s of the store: %w", name, err)
 		}
@@ -99,7 +99,7 @@ func (s *Store) dropUnreadable(ctx context.Context, cfg Config) error {
 		if !cfg.Repair {
 			continue
 		}
-		if err := u.bucket.remove(ctx, u.key); err != nil {
+		if err := u.bucket.Remove(ctx, u.key); err != nil {
 			return fmt.Errorf("drop a record that cannot be read: %w", err)
 		}
 		s.log.Warn("repaired the data directory", "damage", u.err)

@@ -142,7 +142,7 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 				if bucket == "audit" {
 					key = clubAuditKey + ".1"
 				}
-				revision, err := s.buckets[bucket].put(t.Context(), key, []byte(data), 0)
+				revision, err := s.buckets[bucket].Put(t.Context(), key, []byte(data), 0)
 				require.NoError(t, err)
 				if bucket != "audit" {
 					require.NoError(t, s.ledger.Note(bucket, key, ledger.Mark{Kind: ledger.Written, Revision: revision, Sum: crc32.ChecksumIEEE([]byte(data))}))

@@ -184,7 +184,7 @@ func TestNewerRecordIsRefused(t *testing.T) {
 		t.Run(bucketName, func(t *testing.T) {
 			lasting(t, func(t *testing.T, p place) {
 				s := p.open()
-				_, err := s.buckets[bucketName].put(t.Context(), keyOf("new"), newer, 0)
+				_, err := s.buckets[bucketName].Put(t.Context(), keyOf("new"), newer, 0)
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 				for _, repair := range []bool{false, true} {
@@ -200,17 +200,17 @@ func TestNewerRecordIsRefused(t *testing.T) {
 	t.Run("while it runs", func(t *testing.T) {
 		every(t, func(t *testing.T, s *Store) {
 			require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: "a"}, Created: noon}))
-			_, err := s.rooms.bucket.put(t.Context(), keyOf("a"), newer, s.rooms.rows[keyOf("a")].revision)
+			_, err := s.rooms.bucket.Put(t.Context(), keyOf("a"), newer, s.rooms.rows[keyOf("a")].revision)
 			require.NoError(t, err)
 			require.ErrorIs(t, s.PutRoom(room.State{Config: room.Config{Name: "a"}, Created: noon}), ErrNewer)
-			r, err := s.rooms.bucket.get(t.Context(), keyOf("a"))
+			r, err := s.rooms.bucket.Get(t.Context(), keyOf("a"))
 			require.NoError(t, err)
-			assert.Equal(t, newer, r.data, "it is as it was")
+			assert.Equal(t, newer, r.Data, "it is as it was")
 		})
 	})
 	t.Run("the audit trail", func(t *testing.T) {
 		every(t, func(t *testing.T, s *Store) {
-			_, err := s.audit.bucket.put(t.Context(), clubAuditKey+".1", newer, 0)
+			_, err := s.audit.bucket.Put(t.Context(), clubAuditKey+".1", newer, 0)
 			require.NoError(t, err)
 			_, err = s.AuditLog(t.Context(), "", 1)
 			require.ErrorIs(t, err, ErrNewer)

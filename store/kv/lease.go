@@ -1,6 +1,7 @@
-package store
+package kv
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,29 +14,32 @@ import (
 const (
 	// leaseKey is the key of the lease in its bucket, "earshot-owner".
 	leaseKey = "owner"
-	// leaseTTL is how long a lease lasts after its last renewal.
+	// leaseTTL is how long a lease lasts after its last renewal, if nothing else is said.
 	leaseTTL = 10 * time.Second
+	// SharedHolder is who holds the lease of a store that the servers of a cluster share.
+	SharedHolder = "cluster"
 	// renewals is how often a lease is renewed within its TTL.
 	renewals = 5
 )
 
-// lease is the right of one server to write to an external store. It keeps two servers
+// Lease is the right of one server to write to an external store. It keeps two servers
 // from taking it from one another; what keeps the records safe is that each write names
-// its epoch (see [fenced]). No two machines' clocks are compared: who wants a lease
+// its epoch (see [Fenced]). No two machines' clocks are compared: who wants a lease
 // watches it for as long as it lasts, and its holder counts from before it asked for the
 // renewal. It is safe for concurrent use.
-type lease struct {
-	bucket bucket
-	ttl    time.Duration
-	health *health
-	log    *slog.Logger
-	id     string // of this server, new at each start
+type Lease struct {
+	bucket  Bucket
+	ttl     time.Duration
+	health  *Health
+	log     *slog.Logger
+	version int    // of the records
+	id      string // of this server, new at each start
 	// epoch is greater than that of all earlier holders.
 	epoch uint64
-	// shared reports that the servers of a cluster hold the lease together, and joined
+	// Shared reports that the servers of a cluster hold the lease together, and Joined
 	// that another of them held it already. They never give it back: the last of them
 	// lets it run out.
-	shared, joined bool
+	Shared, Joined bool
 
 	stop, stopped chan struct{} // stopped is nil until it is kept
 
@@ -55,12 +59,21 @@ type leaseRecord struct {
 	Free bool `json:"free,omitempty"`
 }
 
-// acquire takes the lease, once its holder has given it back or let it run out. The error
-// is [ErrBusy] if somebody renews it.
-func acquire(ctx context.Context, held bucket, ttl time.Duration, h *health, log *slog.Logger, shared bool) (*lease, error) {
-	l := &lease{bucket: held, ttl: ttl, health: h, log: log, id: NewCode(), shared: shared, stop: make(chan struct{})}
+// A Claim says who wants a lease, and how.
+type Claim struct {
+	Holder  string        // this server, by a name that is new at each start
+	Shared  bool          // it holds the lease together with those of its cluster
+	TTL     time.Duration // how long the lease lasts; zero: 10 s
+	Version int           // of the records that this program reads and writes
+}
+
+// Acquire takes the lease, once its holder has given it back or let it run out. The error
+// is [ErrBusy] if somebody renews it, and [ErrNewer] if a program of a newer version has had it.
+func Acquire(ctx context.Context, held Bucket, c Claim, h *Health, log *slog.Logger) (*Lease, error) {
+	ttl, shared := cmp.Or(c.TTL, leaseTTL), c.Shared
+	l := &Lease{bucket: held, ttl: ttl, health: h, log: log, version: c.Version, id: c.Holder, Shared: shared, stop: make(chan struct{})}
 	if shared {
-		l.id = sharedHolder
+		l.id = SharedHolder
 	}
 	var seen uint64
 	var since time.Time
@@ -70,10 +83,10 @@ func acquire(ctx context.Context, held bucket, ttl time.Duration, h *health, log
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("read the lease of the store: %w", err)
-		case old.Version > recordVersion:
+		case old.Version > c.Version:
 			return nil, fmt.Errorf("the store: %w", ErrNewer)
-		case shared && old.Holder == sharedHolder:
-			l.epoch, l.joined = old.Epoch, true
+		case shared && old.Holder == SharedHolder:
+			l.epoch, l.Joined = old.Epoch, true
 			err := l.write(ctx, revision, false)
 			if err == nil {
 				return l, nil
@@ -108,25 +121,25 @@ func acquire(ctx context.Context, held bucket, ttl time.Duration, h *health, log
 }
 
 // read returns the stored lease; revision 0: there is none.
-func (l *lease) read(ctx context.Context) (record leaseRecord, revision uint64, err error) {
-	r, err := l.bucket.get(ctx, leaseKey)
+func (l *Lease) read(ctx context.Context) (record leaseRecord, revision uint64, err error) {
+	r, err := l.bucket.Get(ctx, leaseKey)
 	if errors.Is(err, ErrNotFound) {
 		return record, 0, nil
 	}
 	if err != nil {
 		return record, 0, err
 	}
-	return record, r.revision, json.Unmarshal(r.data, &record)
+	return record, r.Revision, json.Unmarshal(r.Data, &record)
 }
 
 // write writes the lease over a revision.
-func (l *lease) write(ctx context.Context, over uint64, free bool) error {
+func (l *Lease) write(ctx context.Context, over uint64, free bool) error {
 	begun := time.Now()
-	data, err := json.Marshal(leaseRecord{Version: recordVersion, Holder: l.id, Epoch: l.epoch, Free: free})
+	data, err := json.Marshal(leaseRecord{Version: l.version, Holder: l.id, Epoch: l.epoch, Free: free})
 	if err != nil {
 		return err
 	}
-	revision, err := l.bucket.put(ctx, leaseKey, data, over)
+	revision, err := l.bucket.Put(ctx, leaseKey, data, over)
 	if err != nil {
 		return err
 	}
@@ -136,13 +149,13 @@ func (l *lease) write(ctx context.Context, over uint64, free bool) error {
 	return nil
 }
 
-// keep renews the lease until it is lost or given back, and calls renewed after each time.
-func (l *lease) keep(renewed func(context.Context)) {
+// Keep renews the lease until it is lost or given back, and calls renewed after each time.
+func (l *Lease) Keep(renewed func(context.Context)) {
 	l.stopped = make(chan struct{})
 	go l.run(renewed)
 }
 
-func (l *lease) run(renewed func(context.Context)) {
+func (l *Lease) run(renewed func(context.Context)) {
 	defer close(l.stopped)
 	next := time.NewTimer(l.ttl / renewals)
 	defer next.Stop()
@@ -154,7 +167,7 @@ func (l *lease) run(renewed func(context.Context)) {
 		}
 		next.Reset(l.ttl / renewals)
 		ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)
-		err := l.renew(ctx)
+		err := l.Renew(ctx)
 		cancel()
 		switch {
 		case errors.Is(err, ErrLost):
@@ -167,14 +180,15 @@ func (l *lease) run(renewed func(context.Context)) {
 			l.log.Warn("the lease of the store could not be renewed", "error", err)
 			next.Reset(l.ttl / renewals / 4) // nobody writes before it is
 		default:
-			ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+			ctx, cancel := context.WithTimeout(context.Background(), OperationTimeout)
 			renewed(ctx)
 			cancel()
 		}
 	}
 }
 
-func (l *lease) renew(ctx context.Context) error {
+// Renew renews the lease now. The error is [ErrLost] if it is another server's.
+func (l *Lease) Renew(ctx context.Context) error {
 	l.mu.Lock()
 	over := l.revision
 	l.mu.Unlock()
@@ -189,7 +203,7 @@ func (l *lease) renew(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case revision == 0 && l.shared: // nobody's
+		case revision == 0 && l.Shared: // nobody's
 		case is.Holder != l.id:
 			return ErrLost
 		}
@@ -197,23 +211,23 @@ func (l *lease) renew(ctx context.Context) error {
 	}
 }
 
-func conflicts(err error) bool { return errors.Is(err, errConflict) }
+func conflicts(err error) bool { return errors.Is(err, ErrConflict) }
 
 // lose ends the store: it takes no more writes.
-func (l *lease) lose() {
+func (l *Lease) lose() {
 	l.mu.Lock()
 	first := !l.lost
 	l.lost = true
 	l.mu.Unlock()
 	if first {
 		l.log.Error("another server has taken over the store: this one keeps nothing any more, and is not ready; stop it")
-		l.health.fail(ErrLost)
+		l.health.Fail(ErrLost)
 	}
 }
 
-// check returns why nothing may be written now: [ErrLost] or [ErrLapsed]. A nil lease may
+// Check returns why nothing may be written now: [ErrLost] or [ErrLapsed]. A nil lease may
 // always write.
-func (l *lease) check() error {
+func (l *Lease) Check() error {
 	if l == nil {
 		return nil
 	}
@@ -232,8 +246,8 @@ func (l *lease) check() error {
 	return nil
 }
 
-// close gives the lease back, so that the next server need not wait.
-func (l *lease) close() error {
+// Close gives the lease back, so that the next server need not wait.
+func (l *Lease) Close() error {
 	if l == nil {
 		return nil
 	}
@@ -241,7 +255,7 @@ func (l *lease) close() error {
 		close(l.stop)
 		<-l.stopped
 	}
-	if l.shared || l.check() != nil {
+	if l.Shared || l.Check() != nil {
 		return nil // it is somebody else's, or cannot be reached
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), l.ttl/renewals)

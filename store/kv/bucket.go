@@ -1,4 +1,4 @@
-package store
+package kv
 
 import (
 	"cmp"
@@ -18,76 +18,81 @@ import (
 // a word at one whose bytes are damaged.
 const stallTimeout = 5 * time.Second
 
-// record is one stored value of a bucket.
-type record struct {
-	key      string
-	data     []byte
-	revision uint64
+// Record is one stored value of a bucket.
+type Record struct {
+	Key      string
+	Data     []byte
+	Revision uint64
 }
 
-// bucket holds records by key. A write returns when it will outlive the process,
+// Bucket holds records by key. A write returns when it will outlive the process,
 // if the bucket does. Implementations are safe for concurrent use.
-type bucket interface {
-	// put writes a record whose last revision is given (0: there must be none) and
-	// returns its new one. errConflict: the revision is another.
-	put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
-	// remove removes a record. A missing one is no error.
-	remove(ctx context.Context, key string) error
-	// get reads one record. ErrNotFound: there is none.
-	get(ctx context.Context, key string) (record, error)
-	// each calls see for all records, in the order of their last writing.
-	each(ctx context.Context, see func(record) error) error
-	// latest returns the last records, or those whose key begins with a prefix
+type Bucket interface {
+	// Put writes a record whose last revision is given (0: there must be none) and
+	// returns its new one. [ErrConflict]: the revision is another.
+	Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
+	// Remove removes a record. A missing one is no error.
+	Remove(ctx context.Context, key string) error
+	// Get reads one record. [ErrNotFound]: there is none.
+	Get(ctx context.Context, key string) (Record, error)
+	// Each calls see for all records, in the order of their last writing.
+	Each(ctx context.Context, see func(Record) error) error
+	// Latest returns the last records, or those whose key begins with a prefix
 	// ("prefix.>"), in the order of their last writing. What it costs follows the limit.
-	latest(ctx context.Context, filter string, limit int) ([]record, error)
+	Latest(ctx context.Context, filter string, limit int) ([]Record, error)
 }
 
-// jetstreamBucket is a bucket in JetStream.
-type jetstreamBucket struct {
-	store  jetstream.KeyValue
-	stream jetstream.Stream // holds the bucket
+// JetStream is a bucket in JetStream.
+type JetStream struct {
+	KV     jetstream.KeyValue
+	Stream jetstream.Stream // holds the bucket
 }
 
 // walkMost is how many messages are read one by one from the end of a bucket. A consumer
 // reads many at once, but the server looks at all keys to make one.
 const walkMost = 64
 
-func (b jetstreamBucket) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+// Put implements [Bucket].
+func (b JetStream) Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	var now uint64
 	var err error
 	if revision == 0 {
 		// Create also takes a key whose last record is a removal.
-		now, err = b.store.Create(ctx, key, data)
+		now, err = b.KV.Create(ctx, key, data)
 	} else {
-		now, err = b.store.Update(ctx, key, data, revision)
+		now, err = b.KV.Update(ctx, key, data, revision)
 	}
 	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
-		return 0, errConflict
+		return 0, ErrConflict
 	}
 	return now, err
 }
 
-func (b jetstreamBucket) remove(ctx context.Context, key string) error {
-	return b.store.Purge(ctx, key)
+// Remove implements [Bucket].
+func (b JetStream) Remove(ctx context.Context, key string) error {
+	return b.KV.Purge(ctx, key)
 }
 
-func (b jetstreamBucket) get(ctx context.Context, key string) (record, error) {
-	entry, err := b.store.Get(ctx, key)
+// Get implements [Bucket].
+func (b JetStream) Get(ctx context.Context, key string) (Record, error) {
+	entry, err := b.KV.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return record{}, ErrNotFound
+		return Record{}, ErrNotFound
 	}
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	return record{key: key, data: entry.Value(), revision: entry.Revision()}, nil
+	return Record{Key: key, Data: entry.Value(), Revision: entry.Revision()}, nil
 }
 
-func (b jetstreamBucket) each(ctx context.Context, see func(record) error) error {
+// Each implements [Bucket].
+func (b JetStream) Each(ctx context.Context, see func(Record) error) error {
 	return b.from(ctx, 0, jetstream.AllKeys, see)
 }
 
-func (b jetstreamBucket) latest(ctx context.Context, filter string, limit int) ([]record, error) {
-	state, err := b.state(ctx)
+// Latest implements [Bucket].
+func (b JetStream) Latest(ctx context.Context, filter string, limit int) ([]Record, error) {
+	state, err := b.State(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +109,8 @@ func (b jetstreamBucket) latest(ctx context.Context, filter string, limit int) (
 		if state.LastSeq > window {
 			start = max(start, state.LastSeq-window+1)
 		}
-		var found []record
-		err := b.from(ctx, start, filter, func(r record) error {
+		var found []Record
+		err := b.from(ctx, start, filter, func(r Record) error {
 			if found = append(found, r); len(found) >= 2*limit {
 				found = slices.Clone(found[len(found)-limit:])
 			}
@@ -122,23 +127,23 @@ func (b jetstreamBucket) latest(ctx context.Context, filter string, limit int) (
 
 // walk reads the last records one by one, and reports whether they are all that was asked
 // for.
-func (b jetstreamBucket) walk(ctx context.Context, prefix string, state jetstream.StreamState, limit int) (found []record, complete bool, err error) {
+func (b JetStream) walk(ctx context.Context, prefix string, state jetstream.StreamState, limit int) (found []Record, complete bool, err error) {
 	if limit > walkMost {
 		return nil, false, nil
 	}
 	for seq := state.LastSeq; seq >= max(state.FirstSeq, 1) && state.LastSeq-seq < walkMost; seq-- {
-		m, err := b.stream.GetMsg(ctx, seq)
+		m, err := b.Stream.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil, false, nil // it was removed, or a replica does not have it yet
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		key := strings.TrimPrefix(m.Subject, "$KV."+b.store.Bucket()+".")
+		key := strings.TrimPrefix(m.Subject, "$KV."+b.KV.Bucket()+".")
 		if !strings.HasPrefix(key, prefix) || m.Header.Get(operationHeader) != "" {
 			continue
 		}
-		if found = append(found, record{key: key, data: m.Data, revision: seq}); len(found) == limit {
+		if found = append(found, Record{Key: key, Data: m.Data, Revision: seq}); len(found) == limit {
 			slices.Reverse(found)
 			return found, true, nil
 		}
@@ -147,9 +152,9 @@ func (b jetstreamBucket) walk(ctx context.Context, prefix string, state jetstrea
 	return found, state.LastSeq-state.FirstSeq < walkMost, nil
 }
 
-// state returns the state of the stream that holds the bucket.
-func (b jetstreamBucket) state(ctx context.Context) (jetstream.StreamState, error) {
-	now, err := b.stream.Info(ctx)
+// State returns the state of the stream that holds the bucket.
+func (b JetStream) State(ctx context.Context) (jetstream.StreamState, error) {
+	now, err := b.Stream.Info(ctx)
 	if err != nil {
 		return jetstream.StreamState{}, err
 	}
@@ -157,12 +162,12 @@ func (b jetstreamBucket) state(ctx context.Context) (jetstream.StreamState, erro
 }
 
 // from calls see for the records from a revision on (0: from the first).
-func (b jetstreamBucket) from(ctx context.Context, revision uint64, filter string, see func(record) error) error {
+func (b JetStream) from(ctx context.Context, revision uint64, filter string, see func(Record) error) error {
 	options := []jetstream.WatchOpt{jetstream.IgnoreDeletes()}
 	if revision > 0 {
 		options = append(options, jetstream.ResumeFromRevision(revision))
 	}
-	watcher, err := b.store.Watch(ctx, filter, options...)
+	watcher, err := b.KV.Watch(ctx, filter, options...)
 	if err != nil {
 		return err
 	}
@@ -173,7 +178,7 @@ func (b jetstreamBucket) from(ctx context.Context, revision uint64, filter strin
 		stalled.Reset(stallTimeout)
 		select {
 		case <-stalled.C:
-			return errStalled
+			return ErrStalled
 		case <-ctx.Done():
 			return ctx.Err()
 		case entry, ok := <-watcher.Updates():
@@ -183,33 +188,35 @@ func (b jetstreamBucket) from(ctx context.Context, revision uint64, filter strin
 			if entry == nil {
 				return nil // all there were
 			}
-			if err := see(record{key: entry.Key(), data: entry.Value(), revision: entry.Revision()}); err != nil {
+			if err := see(Record{Key: entry.Key(), Data: entry.Value(), Revision: entry.Revision()}); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// memoryBucket is a bucket that ends with the process. With a limit, it removes the
+// Memory is a bucket that ends with the process. With a limit, it removes the
 // oldest record when one more is added.
-type memoryBucket struct {
+type Memory struct {
 	limit int
 
 	mu      sync.Mutex
 	last    uint64
-	records map[string]record
+	records map[string]Record
 	made    []string // with a limit: the keys in the order of their making
 }
 
-func newMemoryBucket(limit int) *memoryBucket {
-	return &memoryBucket{limit: limit, records: make(map[string]record)}
+// NewMemory returns an empty bucket, with a limit unless that is 0.
+func NewMemory(limit int) *Memory {
+	return &Memory{limit: limit, records: make(map[string]Record)}
 }
 
-func (b *memoryBucket) put(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
+// Put implements [Bucket].
+func (b *Memory) Put(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.records[key].revision != revision {
-		return 0, errConflict
+	if b.records[key].Revision != revision {
+		return 0, ErrConflict
 	}
 	b.last++
 	if revision == 0 && b.limit > 0 {
@@ -218,11 +225,12 @@ func (b *memoryBucket) put(_ context.Context, key string, data []byte, revision 
 			b.made = b.made[1:]
 		}
 	}
-	b.records[key] = record{key: key, data: data, revision: b.last}
+	b.records[key] = Record{Key: key, Data: data, Revision: b.last}
 	return b.last, nil
 }
 
-func (b *memoryBucket) remove(_ context.Context, key string) error {
+// Remove implements [Bucket].
+func (b *Memory) Remove(_ context.Context, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.records, key)
@@ -230,17 +238,19 @@ func (b *memoryBucket) remove(_ context.Context, key string) error {
 	return nil
 }
 
-func (b *memoryBucket) get(_ context.Context, key string) (record, error) {
+// Get implements [Bucket].
+func (b *Memory) Get(_ context.Context, key string) (Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r, ok := b.records[key]
 	if !ok {
-		return record{}, fmt.Errorf("%q: %w", key, ErrNotFound)
+		return Record{}, fmt.Errorf("%q: %w", key, ErrNotFound)
 	}
 	return r, nil
 }
 
-func (b *memoryBucket) latest(_ context.Context, filter string, limit int) (found []record, err error) {
+// Latest implements [Bucket].
+func (b *Memory) Latest(_ context.Context, filter string, limit int) (found []Record, err error) {
 	prefix := strings.TrimSuffix(filter, ">")
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -256,11 +266,12 @@ func (b *memoryBucket) latest(_ context.Context, filter string, limit int) (foun
 	return found, nil
 }
 
-func (b *memoryBucket) each(_ context.Context, see func(record) error) error {
+// Each implements [Bucket].
+func (b *Memory) Each(_ context.Context, see func(Record) error) error {
 	b.mu.Lock()
 	found := slices.Collect(maps.Values(b.records))
 	b.mu.Unlock()
-	slices.SortFunc(found, func(a, b record) int { return cmp.Compare(a.revision, b.revision) })
+	slices.SortFunc(found, func(a, b Record) int { return cmp.Compare(a.Revision, b.Revision) })
 	for _, r := range found {
 		if err := see(r); err != nil {
 			return err

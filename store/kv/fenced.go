@@ -1,4 +1,4 @@
-package store
+package kv
 
 import (
 	"context"
@@ -21,25 +21,25 @@ const (
 	purge           = "PURGE"
 )
 
-// fenced is a bucket of an external server, to which its owner alone can write. Each write
+// Fenced is a bucket of an external server, to which its owner alone can write. Each write
 // names the last message of the stream, which its owner has written or has read at the
 // beginning, and the server refuses it if there is another. A new owner begins with a
 // message of its own: from then on no write of an earlier one can succeed, however late
 // it comes, and all that were acknowledged before are seen.
-type fenced struct {
-	jetstreamBucket // to read
-	name            string
-	js              jetstream.JetStream
-	lease           *lease
+type Fenced struct {
+	JetStream // to read
+	name      string
+	js        jetstream.JetStream
+	lease     *Lease
 
 	writing chan struct{} // held by who writes: one at a time
 	last    uint64        // the last message of the stream
 	doubt   bool          // whether an attempt to write may have succeeded
 }
 
-// fence takes a bucket over from its last owner.
-func fence(ctx context.Context, js jetstream.JetStream, name string, held jetstreamBucket, l *lease) (*fenced, error) {
-	b := &fenced{jetstreamBucket: held, name: name, js: js, lease: l, writing: make(chan struct{}, 1)}
+// Fence takes a bucket over from its last owner.
+func Fence(ctx context.Context, js jetstream.JetStream, name string, held JetStream, l *Lease) (*Fenced, error) {
+	b := &Fenced{JetStream: held, name: name, js: js, lease: l, writing: make(chan struct{}, 1)}
 	for {
 		last, epoch, err := b.lastMessage(ctx)
 		switch {
@@ -59,27 +59,27 @@ func fence(ctx context.Context, js jetstream.JetStream, name string, held jetstr
 	}
 }
 
-// put writes a record.
-func (b *fenced) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+// Put writes a record.
+func (b *Fenced) Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	return b.write(ctx, key, data, nats.Header{}, jetstream.WithExpectLastSequencePerSubject(revision), revision == 0)
 }
 
-// remove removes a record.
-func (b *fenced) remove(ctx context.Context, key string) error {
+// Remove removes a record.
+func (b *Fenced) Remove(ctx context.Context, key string) error {
 	_, err := b.write(ctx, key, nil, nats.Header{operationHeader: {purge}, "Nats-Rollup": {"sub"}}, nil, false)
 	return err
 }
 
 // write writes a message. If it is to be the first of a record, that may have been removed
 // before.
-func (b *fenced) write(ctx context.Context, key string, data []byte, h nats.Header, expect jetstream.PublishOpt, first bool) (uint64, error) {
+func (b *Fenced) write(ctx context.Context, key string, data []byte, h nats.Header, expect jetstream.PublishOpt, first bool) (uint64, error) {
 	select {
 	case b.writing <- struct{}{}:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 	defer func() { <-b.writing }()
-	if err := b.lease.check(); err != nil {
+	if err := b.lease.Check(); err != nil {
 		return 0, err
 	}
 	if err := b.settle(ctx); err != nil {
@@ -97,17 +97,17 @@ func (b *fenced) write(ctx context.Context, key string, data []byte, h nats.Head
 		return 0, err
 	}
 	if !first {
-		return 0, errConflict
+		return 0, ErrConflict
 	}
-	m, err := b.stream.GetLastMsgForSubject(ctx, b.subject(key))
+	m, err := b.Stream.GetLastMsgForSubject(ctx, b.subject(key))
 	if err != nil || m.Header.Get(operationHeader) == "" {
-		return 0, errConflict
+		return 0, ErrConflict
 	}
 	return b.publish(ctx, key, data, h, jetstream.WithExpectLastSequencePerSubject(m.Sequence))
 }
 
 // publish publishes a message right after the last one. It is in doubt if that fails.
-func (b *fenced) publish(ctx context.Context, key string, data []byte, h nats.Header, options ...jetstream.PublishOpt) (uint64, error) {
+func (b *Fenced) publish(ctx context.Context, key string, data []byte, h nats.Header, options ...jetstream.PublishOpt) (uint64, error) {
 	h.Set(epochHeader, strconv.FormatUint(b.lease.epoch, 10))
 	options = append(options, jetstream.WithExpectLastSequence(b.last))
 	b.doubt = true
@@ -118,7 +118,7 @@ func (b *fenced) publish(ctx context.Context, key string, data []byte, h nats.He
 		b.last, b.doubt = ack.Sequence, false
 		return ack.Sequence, nil
 	case errors.As(err, &refusal) && (refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant):
-		return 0, errConflict
+		return 0, ErrConflict
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, jetstream.ErrNoStreamResponse):
 		return 0, fmt.Errorf("%w: %w", ErrLapsed, err)
 	}
@@ -127,7 +127,7 @@ func (b *fenced) publish(ctx context.Context, key string, data []byte, h nats.He
 
 // settle finds out what became of an attempt to write. The store has failed if another
 // server has written, or if the server has lost what it acknowledged.
-func (b *fenced) settle(ctx context.Context) error {
+func (b *Fenced) settle(ctx context.Context) error {
 	if !b.doubt {
 		return nil
 	}
@@ -137,8 +137,8 @@ func (b *fenced) settle(ctx context.Context) error {
 		return err
 	case last < b.last:
 		err := fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", b.last-last, b.name)
-		b.lease.health.fail(err)
-		return b.lease.health.check()
+		b.lease.health.Fail(err)
+		return b.lease.health.Check()
 	case last != b.last && epoch != b.lease.epoch:
 		b.lease.lose()
 		return ErrLost
@@ -148,7 +148,7 @@ func (b *fenced) settle(ctx context.Context) error {
 }
 
 // inspect settles a bucket when its server has been away.
-func (b *fenced) inspect(ctx context.Context) error {
+func (b *Fenced) inspect(ctx context.Context) error {
 	select {
 	case b.writing <- struct{}{}:
 	case <-ctx.Done():
@@ -159,8 +159,8 @@ func (b *fenced) inspect(ctx context.Context) error {
 	return b.settle(ctx)
 }
 
-// inspectAll settles several buckets.
-func inspectAll(ctx context.Context, buckets []*fenced) error {
+// InspectAll settles several buckets.
+func InspectAll(ctx context.Context, buckets []*Fenced) error {
 	for _, b := range buckets {
 		if err := b.inspect(ctx); err != nil {
 			return err
@@ -171,13 +171,13 @@ func inspectAll(ctx context.Context, buckets []*fenced) error {
 
 // lastMessage returns the sequence number of the stream's last message, and its writer's
 // epoch: 0 for one that was written without, or has expired.
-func (b *fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error) {
-	now, err := b.stream.Info(ctx)
+func (b *Fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error) {
+	now, err := b.Stream.Info(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
 	last = now.State.LastSeq
-	m, err := b.stream.GetMsg(ctx, last)
+	m, err := b.Stream.GetMsg(ctx, last)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || last == 0 {
 		return last, 0, nil
 	}
@@ -188,4 +188,4 @@ func (b *fenced) lastMessage(ctx context.Context) (last, epoch uint64, err error
 	return last, epoch, nil
 }
 
-func (b *fenced) subject(key string) string { return "$KV." + b.store.Bucket() + "." + key }
+func (b *Fenced) subject(key string) string { return "$KV." + b.KV.Bucket() + "." + key }
