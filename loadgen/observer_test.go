@@ -11,6 +11,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -61,11 +62,13 @@ func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
 		{"it died, and had used that until then", usage.Sample{Server: used(time.Second, 7)}, usage.Sample{At: 10 * time.Second, Ended: true}, &usage.Sample{At: 2 * time.Second, Server: used(2*time.Second, 7)}, 0.5, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
+			r := scoreboard.New(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
 			}}, timebase.NewClock(), problem.NewCounter())
-			r.used.Store(c.last)
-			result := r.combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
+			if c.last != nil {
+				r.EnterUse(*c.last)
+			}
+			result := r.Combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
 			assert.Equal(t, c.died, result.Server.Died)
 			assert.Contains(t, result.Values, "server_rss")
 			if c.cores == 0 {

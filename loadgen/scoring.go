@@ -22,8 +22,8 @@ const (
 // score scores what the rooms' probes heard, on as many cores as there are. Nothing is
 // measured any more.
 func (r *run) score(ctx context.Context) {
-	r.enterPhase("scoring")
-	r.problems.Add("score what probes heard", r.cast.Rooms.Score(r.cores, func() bool { return ctx.Err() != nil }))
+	r.EnterPhase("scoring")
+	r.Problems.Add("score what probes heard", r.cast.Rooms.Score(r.cores, func() bool { return ctx.Err() != nil }))
 }
 
 // checkScoring returns an error if what probes hear takes too long to score on a machine

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/report"
@@ -118,12 +119,12 @@ func playedByWorkersOf(t *testing.T, n int, s *scenario.Scenario, drive func() d
 	}
 	cfg := loadgen.Config{Scenario: s, Driver: drive()}
 	require.NoError(t, c.Wait(t.Context(), patience))
-	stage, err := loadgen.OpenStage(t.Context(), cfg)
+	stage, err := coordinator.OpenStage(t.Context(), cfg)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, stage.Close()) }()
 	clock, err := c.Start(stage.Tickets)
 	require.NoError(t, err)
-	result, err := loadgen.Coordinate(t.Context(), cfg, clock, c)
+	result, err := coordinator.Run(t.Context(), cfg, clock, c)
 	if err = errors.Join(err, playing.Wait()); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/process"
@@ -154,7 +155,7 @@ func startTogether(t *testing.T, c *Coordinator, all []*Membership, change ...fu
 	}
 	return func(progress func(loadgen.Progress)) (*loadgen.Result, error) {
 		cfg.Progress = progress
-		return loadgen.Coordinate(context.WithoutCancel(t.Context()), cfg, clock, c)
+		return coordinator.Run(context.WithoutCancel(t.Context()), cfg, clock, c)
 	}, zero
 }
 

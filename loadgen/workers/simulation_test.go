@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/process"
@@ -127,7 +128,7 @@ func playSimulated(t *testing.T, s *scenario.Scenario) (run simulation) {
 	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
 	require.NoError(t, err)
 	began, before, merged := time.Now(), process.CPU(), time.Duration(0)
-	run.result, err = loadgen.Coordinate(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
+	run.result, err = coordinator.Run(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
 		if n := len(s.Series.Points); n > 0 && s.Phase == record.Steady {
 			until := s.Series.Points[n-1].Until
 			if until == merged {

@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"slices"
@@ -47,12 +47,12 @@ func (p *phase) is(name string) bool {
 	return now == name
 }
 
-// enterPhase begins a phase and reports it.
-func (r *scoreboard) enterPhase(name string) {
+// EnterPhase begins a phase and reports it.
+func (r *Scoreboard) EnterPhase(name string) {
 	r.phase.mu.Lock()
 	r.phase.name, r.phase.since = name, time.Now()
 	r.phase.mu.Unlock()
-	r.report()
+	r.Report()
 }
 
 // A Snapshot is the state of a run with its figures so far.
@@ -69,17 +69,17 @@ type Snapshot struct {
 	Groups []record.Group
 }
 
-// report calls Progress and Watch.
-func (r *scoreboard) report() {
+// Report calls Progress and Watch.
+func (r *Scoreboard) Report() {
 	if r.Progress == nil && r.Watch == nil {
 		return
 	}
 	name, since := r.phase.get()
-	state := r.aggregator.State()
-	mics, published := r.mics()
+	state := r.Aggregator.State()
+	mics, published := r.Mics()
 	now := Progress{
 		Phase: name, Elapsed: time.Since(r.began), InPhase: time.Since(since),
-		Hold: r.steadyTime(), Cast: r.seats(), Joined: state.Joined, Mics: max(mics, r.Scenario.Rooms*r.Scenario.WithMics()), Published: published,
+		Hold: r.steadyTime(), Cast: r.Seats(), Joined: state.Joined, Mics: max(mics, r.Scenario.Rooms*r.Scenario.WithMics()), Published: published,
 		Heard: state.Heard, Owed: state.Owed,
 	}
 	r.reporting.Lock()
@@ -89,24 +89,24 @@ func (r *scoreboard) report() {
 	}
 	if r.Watch != nil {
 		values, best := r.liveValues()
-		r.aggregator.Answer(values, best, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
+		r.Aggregator.Answer(values, best, slices.DeleteFunc(slices.Clone(r.Scenario.Thresholds), func(t metric.Threshold) bool {
 			d, _ := metric.Lookup(t.Metric)
 			return !d.Parts.Live
 		}))
-		r.Watch(Snapshot{Progress: now, Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Values: values, Best: best, Groups: r.aggregator.PresentGroups()})
+		r.Watch(Snapshot{Progress: now, Series: r.Aggregator.Series(), Marks: r.Aggregator.Marks(), Values: values, Best: best, Groups: r.Aggregator.PresentGroups()})
 	}
 }
 
 // liveValues returns the metrics as far as they are known now.
-func (r *scoreboard) liveValues() (values, best metric.Values) {
-	values, best = r.aggregator.Present()
-	lag, lost := r.self()
+func (r *Scoreboard) liveValues() (values, best metric.Values) {
+	values, best = r.Aggregator.Present()
+	lag, lost := r.Self()
 	values.Set("generator_lag", lag)
 	values.Set("generator_drops", metric.Counter(lost))
 	return values, best
 }
 
 // steadyTime returns how long the steady state lasts.
-func (r *scoreboard) steadyTime() time.Duration {
+func (r *Scoreboard) steadyTime() time.Duration {
 	return (r.Scenario.Hold - r.Scenario.WarmUp).Duration()
 }

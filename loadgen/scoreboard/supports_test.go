@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"testing"
@@ -32,9 +32,11 @@ func TestServerThatMixesIsPlayedWithMarkedAudioAlone(t *testing.T) {
 		}, "the janus driver can only mute, unmute, kick, end, ice-restart, leave"},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			s := room(1, 1, 5)
+			s := &scenario.Scenario{Rooms: 1, Room: scenario.RoomSpec{Slots: 3}, Cast: []scenario.Group{
+				{Role: scenario.Speaker, Count: 1, Audio: []string{"speech.ogg"}}, {Role: scenario.Listener, Count: 5},
+			}}
 			c.change(s)
-			err := supports(d, s)
+			err := Supports(d, s)
 			if c.says == "" {
 				assert.NoError(t, err)
 				return

@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"time"
@@ -99,6 +99,31 @@ type Worker struct {
 	Lost string
 }
 
+// A ClockCheck is what two workers hear of one another's speakers. What their clocks are apart
+// makes one way look longer and the other shorter; half of the difference is by how much they
+// are, if the ways are alike. It is a check of the bounds, and goes into no figure.
+//
+// Where only one of them has mics, what the other hears of them is held against what the one
+// hears of them itself. Their ways to the server may be of different lengths then, but hardly by
+// more than the bounds: who is far from the server is far from the coordinator, or from a worker
+// that is near the server.
+type ClockCheck struct {
+	A, B string // the workers' names
+	// Apart is by how much B's clock is ahead of A's by that.
+	Apart time.Duration
+	// Bound is by how much it may be at most, by the exchanges with the coordinator.
+	Bound time.Duration
+	// OneWay means that only one of them has mics.
+	OneWay bool
+}
+
+// unlikeWays is what the ways of two workers may differ by.
+const unlikeWays = time.Millisecond
+
+// Contradicts reports whether the clocks are farther apart than their bounds allow, or the ways
+// of the two workers are less alike than by a millisecond.
+func (c ClockCheck) Contradicts() bool { return c.Apart.Abs() > c.Bound+unlikeWays }
+
 // Server describes the machine of the server under test.
 type Server struct {
 	// Cores is how many cores the server may use; 0 if that is unknown.
@@ -144,25 +169,16 @@ func (s *Server) describe(before, after usage.Sample) {
 // steady state began and the steady state ended.
 type Span struct{ Arrivals, Hold, Steady, Stop time.Duration }
 
-// result builds the result of a run that one process has played.
-func (r *run) result(final *tally.Final, interrupted bool, span Span, before, after usage.Sample) *Result {
-	t := r.tally(&before, after)
-	t.Final = final
-	result := r.combine(r.aggregator.Doubted(), []*tally.Tally{t}, nil, interrupted, span, before, after)
-	result.Generator = t.Generator()
-	return result
-}
-
-// combine builds the result from what the aggregator knows of the listeners, and the
+// Combine builds the result from what the aggregator knows of the listeners, and the
 // processes of themselves.
-func (r *scoreboard) combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
-	totals := r.aggregator.Totals()
+func (r *Scoreboard) Combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []string, interrupted bool, span Span, before, after usage.Sample) *Result {
+	totals := r.Aggregator.Totals()
 	values := totals.Values
 	sum := tally.Total(tallies, hosts)
 	sum.Publish(values, totals.Best, r.Scenario.Invites())
 
 	died, toTheEnd := false, true
-	if last := r.used.Load(); after.Server == nil && last != nil {
+	if last := r.LastUse(); after.Server == nil && last != nil {
 		died = after.Ended
 		toTheEnd = died // what it used after the last time that it could be measured is not known
 		after = *last   // this is what it used until then
@@ -182,18 +198,18 @@ func (r *scoreboard) combine(doubts doubt.Sum, tallies []*tally.Tally, hosts []s
 			}
 		}
 	}
-	r.aggregator.Answer(values, totals.Best, r.Scenario.Thresholds)
+	r.Aggregator.Answer(values, totals.Best, r.Scenario.Thresholds)
 	result := &Result{
 		Scenario: r.Scenario.Name, Seed: r.Scenario.Seed,
 		Driver: r.Driver.Capabilities().Driver, Target: urltext.Safe(r.Driver.Target()),
 		Rooms: r.Scenario.Rooms, Speakers: r.Scenario.Rooms * r.Scenario.OnStage(), Seats: r.Scenario.Rooms * r.Scenario.Listeners(), Mics: sum.Uplinks.Mics,
 		Began: r.began, Arrivals: span.Hold - span.Arrivals, Steady: span.Stop - span.Steady,
-		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.aggregator.Groups(), Foreign: totals.Foreign, Elsewhere: totals.Elsewhere, Mistimed: totals.Mistimed, PerhapsMistimed: totals.PerhapsMistimed, Marked: r.marked(),
-		Series: r.aggregator.Series(), Marks: r.aggregator.Marks(), Losses: sum.Losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
+		Values: values, Best: totals.Best, Doubts: doubts, Groups: r.Aggregator.Groups(), Foreign: totals.Foreign, Elsewhere: totals.Elsewhere, Mistimed: totals.Mistimed, PerhapsMistimed: totals.PerhapsMistimed, Marked: r.marked(),
+		Series: r.Aggregator.Series(), Marks: r.Aggregator.Marks(), Losses: sum.Losses, Aborted: r.gate.aborted(), Interrupted: interrupted, Crowd: totals.Crowd, Probes: totals.Probes,
 		Environment: host.CurrentEnvironment(),
 	}
 	result.Server.Died = died
-	if result.Server.Local = r.sameMachine(); result.Server.Local {
+	if result.Server.Local = SameMachine(r.Config); result.Server.Local {
 		result.Server.Cores = result.Environment.CPUs
 	} else if after.Server != nil {
 		result.Server.Cores = after.Server.Cores

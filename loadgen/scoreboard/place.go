@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"net"
@@ -11,9 +11,9 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/meter"
 )
 
-// sameMachine reports whether the server is known to be on the generator's machine, where both want the same
+// SameMachine reports whether the server is known to be on the generator's machine, where both want the same
 // cores: its process is measured here, or its address is one of this machine's.
-func (c Config) sameMachine() bool {
+func SameMachine(c Config) bool {
 	if _, measured := c.Server.(meter.Process); measured {
 		return true
 	}

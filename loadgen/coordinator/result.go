@@ -1,12 +1,13 @@
-package loadgen
+package coordinator
 
 import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 )
 
 // conclude builds the result.
-func (c *coordinator) conclude(hosts []string) *Result {
+func (c *coordinator) conclude(hosts []string) *scoreboard.Result {
 	tallies := c.tallies()
 	for i, w := range c.workers {
 		if w.tally == nil {
@@ -23,7 +24,7 @@ func (c *coordinator) conclude(hosts []string) *Result {
 	if c.span.Steady == 0 {
 		c.span.Steady = c.span.Stop
 	}
-	result := c.combine(c.merger.Doubted(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
+	result := c.Combine(c.merger.Doubted(), tallies, hosts, c.interrupted, c.span, *c.before, *c.after)
 	result.Values.Set("generator_lag", c.lag)
 	machines := map[string]bool{}
 	for _, w := range c.workers {
@@ -58,7 +59,7 @@ func (c *coordinator) crossed() (all []map[int]*metric.Trend) {
 
 // allProblems are those of the coordinator and of all workers.
 func (c *coordinator) allProblems() []problem.Problem {
-	lists := [][]problem.Problem{c.problems.List()}
+	lists := [][]problem.Problem{c.Problems.List()}
 	for _, w := range c.workers {
 		if w.tally != nil {
 			lists = append(lists, w.tally.Problems)

@@ -1,4 +1,4 @@
-package loadgen
+package coordinator
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
@@ -46,11 +47,11 @@ func TestWorkerThatHeardNothingIsBlamedRightly(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClock(), problem.NewCounter()), hub: noHub{},
-				workers: []*workerState{{Worker: Worker{WorkerInfo: link.WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
+				Scoreboard: scoreboard.New(scoreboard.Config{Scenario: &scenario.Scenario{}}, timebase.NewClock(), problem.NewCounter()), hub: noHub{},
+				workers: []*workerState{{Worker: scoreboard.Worker{WorkerInfo: link.WorkerInfo{Name: "1 (one)"}}, offered: map[string]bool{}}},
 				sent:    time.Now(), paused: silentTime{c.silent, time.Now().Add(-c.ago)},
 			}
-			co.merger = record.NewMerger(co.aggregator, []string{"a"})
+			co.merger = record.NewMerger(co.Aggregator, []string{"a"})
 			require.NoError(t, co.take(0, co.workers[0], c.report))
 			w := co.workers[0]
 			assert.True(t, w.gone())
@@ -70,13 +71,13 @@ func played(t *testing.T, now time.Duration) *coordinator {
 	threshold.AbortOnFail = true
 	s := &scenario.Scenario{Hold: scenario.Duration(10 * time.Second), Thresholds: []metric.Threshold{threshold}}
 	co := &coordinator{
-		scoreboard: newScoreboard(Config{Scenario: s}, timebase.NewClockSince(time.Now().Add(-now)), problem.NewCounter()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
+		Scoreboard: scoreboard.New(scoreboard.Config{Scenario: s}, timebase.NewClockSince(time.Now().Add(-now)), problem.NewCounter()), hub: noHub{}, lag: &metric.Trend{}, offers: map[string][][]byte{},
 	}
 	for _, name := range []string{"1 (one)", "2 (two)"} {
-		co.workers = append(co.workers, &workerState{Worker: Worker{WorkerInfo: link.WorkerInfo{Name: name}}, offered: map[string]bool{}})
+		co.workers = append(co.workers, &workerState{Worker: scoreboard.Worker{WorkerInfo: link.WorkerInfo{Name: name}}, offered: map[string]bool{}})
 	}
-	co.merger = record.NewMerger(co.aggregator, []string{"a", "b"})
-	co.self = func() (*metric.Trend, uint64) { return co.lag, tally.Total(co.tallies(), []string{"a", "b"}).Lost }
+	co.merger = record.NewMerger(co.Aggregator, []string{"a", "b"})
+	co.Self = func() (*metric.Trend, uint64) { return co.lag, tally.Total(co.tallies(), []string{"a", "b"}).Lost }
 	return co
 }
 
@@ -102,7 +103,7 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			co := played(t, c.now)
-			co.enterPhase("opening")
+			co.EnterPhase("opening")
 			if c.now > begin {
 				co.enter(record.Arrivals, offer(begin))
 			}
@@ -112,11 +113,11 @@ func TestCoordinatorCountsTheMeasuredTime(t *testing.T) {
 				co.enter("settling", offer(end))
 			}
 			co.workers[0].tally = &tally.Tally{SocketDrops: 3, NowCPU: cpu}
-			co.checkAborts()
-			assert.Equal(t, c.counts, co.gate.aborted() != nil, "a threshold ends the run")
+			co.CheckAborts()
+			assert.Equal(t, c.counts, co.Aborted() != nil, "a threshold ends the run")
 			before := usage.Sample{At: c.now - time.Second, Server: &process.Usage{}}
 			co.observe(before, usage.Sample{At: c.now, Server: &process.Usage{Memory: 5}})
-			assert.Equal(t, c.counts, co.used.Load() != nil, "what the server uses")
+			assert.Equal(t, c.counts, co.LastUse() != nil, "what the server uses")
 			assert.EqualValues(t, 3, co.drops, "nothing counts later that was dropped before")
 			if c.now < begin {
 				return // clocks have to be right by the begin
@@ -157,7 +158,7 @@ func TestCoordinatorHasAllThatIsTold(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.lost, lost)
-			assert.Len(t, co.problems.List(), c.told, "of those who have told all")
+			assert.Len(t, co.Problems.List(), c.told, "of those who have told all")
 		})
 	}
 }
@@ -190,7 +191,7 @@ func TestServerIsMeasuredAtThePlannedEnd(t *testing.T) {
 
 // A worker that hears nothing takes its coordinator for lost, and then sees its people out.
 func TestWorkersHaveLeftTenSecondsAfterTheirCoordinator(t *testing.T) {
-	assert.LessOrEqual(t, link.LostAfter+hurriedLeave, 10*time.Second)
+	assert.LessOrEqual(t, link.LostAfter+scoreboard.HurriedLeave, 10*time.Second)
 }
 
 // Workers hold what they receive against what the others sent. Of what they learn too late the server would be
@@ -208,12 +209,12 @@ func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
 		{"what it told waits", workerState{}, maxBehind + time.Second, true},
 		{"it has told nothing yet", workerState{}, time.Hour, false},
 		{"it has told all", workerState{measured: true}, maxBehind + time.Second, false},
-		{"it is lost", workerState{Worker: Worker{Lost: "it is"}}, maxBehind + time.Second, false},
+		{"it is lost", workerState{Worker: scoreboard.Worker{Lost: "it is"}}, maxBehind + time.Second, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			const ran = time.Minute
 			co := &coordinator{
-				scoreboard: newScoreboard(Config{Scenario: &scenario.Scenario{}}, timebase.NewClockSince(time.Now().Add(-ran)), problem.NewCounter()), hub: noHub{},
+				Scoreboard: scoreboard.New(scoreboard.Config{Scenario: &scenario.Scenario{}}, timebase.NewClockSince(time.Now().Add(-ran)), problem.NewCounter()), hub: noHub{},
 				workers: []*workerState{&c.worker},
 			}
 			c.worker.horizon = timebase.BinAt(max(0, ran-c.late))
@@ -221,4 +222,14 @@ func TestNobodyMeasuresAgainstWhatIsForgotten(t *testing.T) {
 			assert.Equal(t, c.trouble, co.trouble != "", co.trouble)
 		})
 	}
+}
+
+// Each worker learns what each has dropped.
+func TestCoordinatorTellsWhatEachWorkerDropped(t *testing.T) {
+	c := &coordinator{workers: []*workerState{{}, {}, {}}}
+	assert.Nil(t, droppedBy(c.workers), "nothing has been")
+	for i, dropped := range []uint64{0, 7, 5} {
+		require.NoError(t, c.take(i, c.workers[i], link.Report{Dropped: dropped}))
+	}
+	assert.Equal(t, []uint64{0, 7, 5}, droppedBy(c.workers))
 }

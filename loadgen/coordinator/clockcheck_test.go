@@ -1,4 +1,4 @@
-package loadgen
+package coordinator
 
 import (
 	"testing"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 )
 
 func TestClocksAreCheckedByWhatWorkersHear(t *testing.T) {
@@ -39,9 +40,9 @@ func TestClocksAreCheckedByWhatWorkersHear(t *testing.T) {
 		{"too few packets", nil, heard(3, 200), heard(300, 99), nil, 0, true, false, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			workers := []Worker{{WorkerInfo: link.WorkerInfo{Name: "a"}, ClockBound: 200 * time.Microsecond}, {WorkerInfo: link.WorkerInfo{Name: "b"}, ClockBound: 300 * time.Microsecond}}
+			workers := []scoreboard.Worker{{WorkerInfo: link.WorkerInfo{Name: "a"}, ClockBound: 200 * time.Microsecond}, {WorkerInfo: link.WorkerInfo{Name: "b"}, ClockBound: 300 * time.Microsecond}}
 			crossed := []map[int]*metric.Trend{{0: c.aOfA, 1: c.aOfB}, {0: c.bOfA, 1: c.bOfB}}
-			assert.Empty(t, checkClocks(make([]Worker, 2), crossed), "who has one clock need not be checked")
+			assert.Empty(t, checkClocks(make([]scoreboard.Worker, 2), crossed), "who has one clock need not be checked")
 			all := checkClocks(workers, crossed)
 			if c.none {
 				assert.Empty(t, all)

@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"net"
@@ -34,8 +34,8 @@ func TestServersOfTheGeneratorsOwnMachineAreKnown(t *testing.T) {
 	for target, is := range targets {
 		d, err := whep.New(target, target, "", nil)
 		require.NoError(t, err, target)
-		assert.Equal(t, is, Config{Driver: d}.sameMachine(), target)
-		assert.True(t, Config{Driver: d, Server: meter.Process{PID: os.Getpid()}}.sameMachine(), "%s, whose process is here", target)
+		assert.Equal(t, is, SameMachine(Config{Driver: d}), target)
+		assert.True(t, SameMachine(Config{Driver: d, Server: meter.Process{PID: os.Getpid()}}), "%s, whose process is here", target)
 	}
 }
 

@@ -1,4 +1,4 @@
-package loadgen
+package coordinator
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 
 // sampleAt has the server measured at the beginning and the end of the steady state.
 func (c *coordinator) sampleAt(ctx context.Context) {
-	now := c.clock.Now()
+	now := c.Clock.Now()
 	if !c.began && c.steadyAt > 0 && now >= c.steadyAt && c.span.Stop == 0 {
 		c.began = true
 		c.sampling.Take(ctx, usage.AtBegin)
 		c.span.Steady = c.steadyAt
-		c.enterPhase(record.Steady)
+		c.EnterPhase(record.Steady)
 	}
 	planned := timebase.Never.Start()
 	if c.began {
@@ -57,7 +57,7 @@ func (c *coordinator) enterSample(t usage.Taken) {
 // observe enters what the server and the workers used between two samples.
 func (c *coordinator) observe(last, now usage.Sample) {
 	if c.span.Arrivals == 0 || now.At < c.span.Arrivals || c.measured > 0 && now.At > c.measured {
-		_, c.drops = c.self()
+		_, c.drops = c.Self()
 		return
 	}
 	l := usage.Load(last, now, 0)
@@ -67,14 +67,9 @@ func (c *coordinator) observe(last, now usage.Sample) {
 			cpu, memory = cpu+w.tally.NowCPU, memory+w.tally.Memory
 		}
 	}
-	_, lost := c.self()
+	_, lost := c.Self()
 	l.GeneratorCPU, l.GeneratorRSS, l.Drops = &cpu, memory, lost-min(lost, c.drops)
 	c.drops = max(c.drops, lost)
 	c.merger.Load(l)
-	if now.Server != nil {
-		c.used.Store(&now)
-		if c.phase.is(record.Steady) {
-			c.peak.Store(max(c.peak.Load(), now.Server.Memory))
-		}
-	}
+	c.EnterUse(now)
 }

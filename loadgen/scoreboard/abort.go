@@ -1,4 +1,4 @@
-package loadgen
+package scoreboard
 
 import (
 	"context"
@@ -54,10 +54,23 @@ func (g *abortGate) aborted() *Abort {
 	return g.crossed
 }
 
-// checkAborts ends the run if a threshold says so. Received packets are known a few
+// Arm sets what ends the run early: a threshold that is crossed, or EndEarly.
+func (r *Scoreboard) Arm(end context.CancelFunc) { r.gate.arm(end) }
+
+// EndEarly ends the run early, as soon as it is armed.
+func (r *Scoreboard) EndEarly() { r.gate.end() }
+
+// BeginArrivals says when the arrivals begin, from which thresholds count their delay. It is called before
+// CheckAborts is.
+func (r *Scoreboard) BeginArrivals(at time.Duration) { r.gate.start = at }
+
+// Aborted is the threshold that has ended the run, or nil.
+func (r *Scoreboard) Aborted() *Abort { return r.gate.aborted() }
+
+// CheckAborts ends the run if a threshold says so. Received packets are known a few
 // seconds late, because packets may be late themselves.
-func (r *scoreboard) checkAborts() {
-	now := r.clock.Now()
+func (r *Scoreboard) CheckAborts() {
+	now := r.Clock.Now()
 	var due []metric.Threshold
 	for _, t := range r.Scenario.Thresholds {
 		if t.AbortOnFail && now-r.gate.start >= t.Delay && !r.tooEarly(t) {
@@ -68,7 +81,7 @@ func (r *scoreboard) checkAborts() {
 		return
 	}
 	values, best := r.liveValues()
-	r.aggregator.Answer(values, best, due)
+	r.Aggregator.Answer(values, best, due)
 	for _, t := range due {
 		result := t.EvaluateBetween(values, best)
 		if result.OK == nil || *result.OK {
@@ -77,7 +90,7 @@ func (r *scoreboard) checkAborts() {
 		r.gate.mu.Lock()
 		r.gate.crossed = &Abort{Threshold: t, Result: result, At: now}
 		r.gate.mu.Unlock()
-		r.aggregator.Mark(record.Mark{At: now, Kind: record.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
+		r.Aggregator.Mark(record.Mark{At: now, Kind: record.MarkEvent, Name: "abort: " + t.Source() + ": " + t.Expression})
 		r.gate.end()
 		return
 	}
@@ -85,14 +98,14 @@ func (r *scoreboard) checkAborts() {
 
 // measuring reports whether there is something to end: the arrivals have begun, and the measuring has not ended. Of several
 // workers the figures of its last seconds are merged later, and then thresholds are judged on all of it.
-func (r *scoreboard) measuring() bool {
+func (r *Scoreboard) measuring() bool {
 	phase, _ := r.phase.get()
 	return slices.Contains([]string{record.Arrivals, record.WarmUp, record.Steady, record.Departures}, phase)
 }
 
 // tooEarly reports whether a threshold would be crossed only because not all listeners
 // have arrived yet.
-func (r *scoreboard) tooEarly(t metric.Threshold) bool {
+func (r *Scoreboard) tooEarly(t metric.Threshold) bool {
 	d, _ := metric.Lookup(t.Metric)
 	return d.Name == "joined" && r.phase.is(record.Arrivals)
 }

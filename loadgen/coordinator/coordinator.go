@@ -1,4 +1,4 @@
-package loadgen
+package coordinator
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/record"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
@@ -23,7 +24,7 @@ import (
 // each other, enters what they measured into one aggregator, and judges that. It is for one
 // goroutine.
 type coordinator struct {
-	scoreboard
+	scoreboard.Scoreboard
 	hub     link.Hub
 	merger  *record.Merger
 	workers []*workerState
@@ -33,7 +34,7 @@ type coordinator struct {
 	sequence uint64
 	offers   map[string][][]byte // by the exchange, and the worker
 
-	span          Span
+	span          scoreboard.Span
 	steadyAt      time.Duration // when the steady state begins; 0 is not known
 	measured      time.Duration // when the measuring ends; 0 is not known
 	sampling      *usage.Sampling
@@ -57,11 +58,11 @@ type silentTime struct {
 }
 
 // recent is how long ago a silent time may be that workers were lost by: they leave first.
-const recent = link.LostAfter + hurriedLeave
+const recent = link.LostAfter + scoreboard.HurriedLeave
 
 // A workerState is what the coordinator knows of a worker.
 type workerState struct {
-	Worker
+	scoreboard.Worker
 	sequence  uint64
 	horizon   timebase.Bin
 	processed time.Duration
@@ -95,31 +96,31 @@ func (w *workerState) takeClock(r link.Report, measuring bool) {
 	w.ClockTrouble = cmp.Or(r.ClockTrouble, w.ClockTrouble)
 }
 
-// Coordinate holds a run together that workers play, and returns what they measured
+// Run holds a run together that workers play, and returns what they measured
 // together. It returns an error and no result if the scenario could not be played at all.
 //
 // When a worker is lost, the run ends early, and the result says so. When ctx is cancelled
 // it does, too, marked as interrupted.
-func Coordinate(ctx context.Context, cfg Config, clock *timebase.Clock, hub link.Hub) (*Result, error) {
+func Run(ctx context.Context, cfg scoreboard.Config, clock *timebase.Clock, hub link.Hub) (*scoreboard.Result, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &coordinator{
-		scoreboard: newScoreboard(cfg, clock, problem.NewCounter()), hub: hub, lag: &metric.Trend{},
+		Scoreboard: scoreboard.New(cfg, clock, problem.NewCounter()), hub: hub, lag: &metric.Trend{},
 		offers: map[string][][]byte{},
 	}
-	c.sampling = usage.NewSampling(c.sampler)
+	c.sampling = usage.NewSampling(c.Sampler)
 	var hosts []string
 	for _, w := range hub.Workers() {
-		c.workers = append(c.workers, &workerState{Worker: Worker{WorkerInfo: w}, offered: map[string]bool{}})
+		c.workers = append(c.workers, &workerState{Worker: scoreboard.Worker{WorkerInfo: w}, offered: map[string]bool{}})
 		hosts = append(hosts, w.Machine)
 	}
-	c.aggregator.Follow(cfg.Scenario.Thresholds)
-	c.merger = record.NewMerger(c.aggregator, hosts)
-	c.self = func() (*metric.Trend, uint64) {
+	c.Aggregator.Follow(cfg.Scenario.Thresholds)
+	c.merger = record.NewMerger(c.Aggregator, hosts)
+	c.Self = func() (*metric.Trend, uint64) {
 		return c.lag, tally.Total(c.tallies(), hosts).Lost
 	}
-	c.mics = func() (all, open int) {
+	c.Mics = func() (all, open int) {
 		for _, w := range c.workers {
 			if w.tally != nil {
 				all, open = all+w.tally.Mics, open+w.tally.Published
@@ -127,9 +128,9 @@ func Coordinate(ctx context.Context, cfg Config, clock *timebase.Clock, hub link
 		}
 		return all, open
 	}
-	c.seats = func() int { return cfg.Scenario.Rooms * cfg.Scenario.Listeners() }
-	c.gate.arm(func() { c.stop("a threshold was crossed") })
-	c.enterPhase("opening")
+	c.Seats = func() int { return cfg.Scenario.Rooms * cfg.Scenario.Listeners() }
+	c.Arm(func() { c.stop("a threshold was crossed") })
+	c.EnterPhase("opening")
 	return c.play(ctx, hosts)
 }
 
@@ -140,7 +141,7 @@ func (c *coordinator) tallies() (all []*tally.Tally) {
 	return all
 }
 
-func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error) {
+func (c *coordinator) play(ctx context.Context, hosts []string) (*scoreboard.Result, error) {
 	measuring := context.WithoutCancel(ctx)
 	c.sampling.Take(measuring, usage.OfSecond)
 	tick := time.NewTicker(link.ReportEvery)
@@ -165,11 +166,11 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 			if since >= time.Second {
 				second = second.Add(since) // a tick that comes early or late moves no other
 				c.sampling.Take(measuring, usage.OfSecond)
-				c.checkAborts()
+				c.CheckAborts()
 			}
 			if merged := c.merger.Closed(); since >= time.Second || merged > shown {
 				shown = merged
-				c.report()
+				c.Report()
 			}
 		}
 	}
@@ -178,7 +179,7 @@ func (c *coordinator) play(ctx context.Context, hosts []string) (*Result, error)
 		c.enterSample(t)
 	}
 	if c.after == nil {
-		c.after = new(c.sampler.Sample(measuring))
+		c.after = new(c.Sampler.Sample(measuring))
 	}
 	if c.before == nil { // it ended before
 		c.before = c.after
@@ -232,7 +233,7 @@ func (c *coordinator) loseAfter(i int, why string, silent time.Duration) {
 	}
 	if w.told() { // nothing is missing
 		w.done = true
-		c.problems.Add("see people out", fmt.Errorf("worker %s: %s", w.Name, urltext.Scrub(why)))
+		c.Problems.Add("see people out", fmt.Errorf("worker %s: %s", w.Name, urltext.Scrub(why)))
 		return
 	}
 	c.checkSelf()
@@ -259,7 +260,7 @@ func (c *coordinator) checkSelf() {
 	}
 	err := c.hub.Overrun()
 	if err == nil {
-		err = behind(c.workers, c.clock.Now())
+		err = behind(c.workers, c.Clock.Now())
 	}
 	if err != nil && c.trouble == "" {
 		c.trouble = err.Error()
@@ -317,7 +318,7 @@ func (c *coordinator) deliver(d link.Delivery) {
 
 func (c *coordinator) take(i int, w *workerState, r link.Report) error {
 	w.horizon, w.processed, w.dropped = max(w.horizon, r.Horizon), max(w.processed, r.Processed), max(w.dropped, r.Dropped)
-	w.takeClock(r, c.measured == 0 || c.clock.Now() < c.measured)
+	w.takeClock(r, c.measured == 0 || c.Clock.Now() < c.measured)
 	for _, o := range r.Sources {
 		o.Worker = i
 		c.news.Sources = append(c.news.Sources, o)
@@ -399,7 +400,7 @@ func (c *coordinator) send() {
 	c.sequence++
 	c.news.Sequence = c.sequence
 	if err := c.hub.Send(c.news); err != nil {
-		c.problems.Add("tell the workers", err)
+		c.Problems.Add("tell the workers", err)
 	}
 	c.news = link.News{}
 }
@@ -445,21 +446,22 @@ func (c *coordinator) enter(key string, offers [][]byte) {
 	}
 	switch key {
 	case record.Arrivals:
-		c.span.Arrivals, c.gate.start = met.At, met.At
-		c.enterPhase(record.Arrivals)
+		c.span.Arrivals = met.At
+		c.BeginArrivals(met.At)
+		c.EnterPhase(record.Arrivals)
 	case "hold":
 		c.span.Hold = met.At
 		c.steadyAt = met.At + c.Scenario.WarmUp.Duration()
 		if c.Scenario.WarmUp > 0 {
-			c.enterPhase(record.WarmUp)
+			c.EnterPhase(record.WarmUp)
 		}
 	case "stop":
 		c.span.Stop = met.At
 		if met.Agreed && c.Scenario.Departs() {
-			c.enterPhase(record.Departures)
+			c.EnterPhase(record.Departures)
 		}
 	case "settling":
-		c.measured = met.At + settleTime
-		c.enterPhase("settling")
+		c.measured = met.At + scoreboard.SettleTime
+		c.EnterPhase("settling")
 	}
 }

@@ -1,4 +1,4 @@
-package loadgen
+package coordinator
 
 import (
 	"context"
@@ -10,19 +10,20 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 )
 
 // A Stage is the rooms that a coordinator has opened for its workers.
 type Stage struct {
-	cfg   Config
+	cfg   scoreboard.Config
 	rooms []driver.RoomClient
 	// Tickets are how workers get into the rooms.
 	Tickets []string
 }
 
 // OpenStage opens the rooms of a run that several workers play. The caller ends it, or closes it.
-func OpenStage(ctx context.Context, cfg Config) (*Stage, error) {
-	if err := errors.Join(supports(cfg.Driver, cfg.Scenario), cfg.checkNodes()); err != nil {
+func OpenStage(ctx context.Context, cfg scoreboard.Config) (*Stage, error) {
+	if err := errors.Join(scoreboard.Supports(cfg.Driver, cfg.Scenario), scoreboard.CheckNodes(cfg)); err != nil {
 		return nil, err
 	}
 	shared, ok := cfg.Driver.(driver.Shared)
@@ -54,7 +55,7 @@ func (s *Stage) Close() error { return errors.Join(s.closeRooms()...) }
 
 // End closes the rooms of a run that was played. As in one process it is a problem of the result if one can't be
 // closed, and the figures stay valid: the server may be gone.
-func (s *Stage) End(of *Result) {
+func (s *Stage) End(of *scoreboard.Result) {
 	own := problem.NewCounter()
 	for _, err := range s.closeRooms() {
 		own.Add("close room", err)
@@ -63,7 +64,7 @@ func (s *Stage) End(of *Result) {
 }
 
 func (s *Stage) closeRooms() (all []error) {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), scoreboard.LeaveTimeout)
 	defer cancel()
 	for _, r := range s.rooms {
 		if r != nil {
