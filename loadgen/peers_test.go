@@ -9,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/link"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
 	news := link.News{Dropped: []uint64{0, 7, 5}}
 	for i, others := range []uint64{12, 5, 7} {
-		r := &run{cast: &cast.Cast{Setting: cast.Setting{Share: cast.Share{Number: i, Of: 3}}}}
+		r := &run{cast: &cast.Cast{Setting: cast.Setting{Share: share.Share{Number: i, Of: 3}}}}
 		p := newPeers(r, nil)
 		require.NoError(t, p.hear(news))
 		assert.Equal(t, others, p.OthersDropped())

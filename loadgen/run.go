@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/scoreboard"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -38,7 +39,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := check(host.CurrentLimits(), cfg.Scenario, 1, 1, sharesSockets(cfg.Driver)); err != nil {
 		return nil, err
 	}
-	r, err := newRun(cfg, timebase.NewClock(), cast.Share{})
+	r, err := newRun(cfg, timebase.NewClock(), share.Share{})
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +59,11 @@ type run struct {
 	dropped  atomic.Uint64 // packets, on this process's side, as was known when accounts were settled
 }
 
-func newRun(cfg Config, clock *timebase.Clock, share cast.Share) (*run, error) {
+func newRun(cfg Config, clock *timebase.Clock, part share.Share) (*run, error) {
 	r := &run{Scoreboard: scoreboard.New(cfg, clock, problem.NewCounter()), cores: runtime.GOMAXPROCS(0)}
 	var err error
 	r.cast, err = cast.New(cast.Setting{
-		Scenario: cfg.Scenario, Driver: cfg.Driver, TURN: cfg.TURN, Nodes: cfg.Nodes, Share: share, Cores: r.cores,
+		Scenario: cfg.Scenario, Driver: cfg.Driver, TURN: cfg.TURN, Nodes: cfg.Nodes, Share: part, Cores: r.cores,
 		Clock: r.Clock, Aggregator: r.Aggregator, Book: r.Book, Problems: r.Problems,
 	})
 	if err != nil {

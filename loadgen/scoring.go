@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 )
 
 const (
@@ -34,7 +34,7 @@ func checkScoring(m host.Limits, s *scenario.Scenario, workers, processes int) e
 	}
 	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), ledger.MostExcerpts*ledger.ExcerptLength)
 	n := max(workers, 1)
-	probes := processes * ((cast.ProbesOf(s) + n - 1) / n) // each has one at least
+	probes := processes * ((share.Probes(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())
 	if takes <= longestScoring {
 		return nil

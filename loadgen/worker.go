@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
 	"github.com/earshot-audio/earshot/loadgen/scoreboard"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -51,7 +51,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), cast.Share{Number: part.Number, Of: part.Of})
+	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), share.Share{Number: part.Number, Of: part.Of})
 	if err != nil {
 		return err
 	}

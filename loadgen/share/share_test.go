@@ -1,4 +1,4 @@
-package cast
+package share
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func assertProbesAreSpread(t *testing.T, rooms, listeners, workers int) {
 	inRoom, ofWorker, inHalf := make([]int, rooms), make([]int, workers), [2]int{}
 	probes, met, most := 0, 0, 0
 	for i := range all {
-		if !share.isProbe(i, all) {
+		if !share.IsProbe(i, all) {
 			continue
 		}
 		if inRoom[i%rooms] == 0 {
@@ -53,52 +53,31 @@ func assertProbesAreSpread(t *testing.T, rooms, listeners, workers int) {
 	}
 }
 
-// Who is chosen for an event, and which number a mic has that it opens, does not depend on how many workers
-// share the people, and whom of them each has.
+// Who is chosen for an event does not depend on how many workers share the people, and whom of them
+// each has.
 func TestSharesChooseAsOneDoes(t *testing.T) {
-	s := &scenario.Scenario{Seed: 3, Timeline: []scenario.Event{
-		{Do: scenario.Promote, Count: 4}, {Do: scenario.Kick, Count: 9}, {Do: scenario.Mute, Count: 2}, {Do: scenario.AcceptStage, Count: 3}, {Do: scenario.Promote, Count: 40},
-	}}
-	const people, mics = 37, 6
-	h := &roomRun{cast: &Cast{}, mics: mics, number: 2}
-	h.cast.Scenario = s
-	next := mics
-	for i, e := range s.Timeline {
-		assert.Equal(t, next, h.firstMicOf(i), "mics have numbers without gaps, and each its own")
-		if e.Do.Spec().OpensMic() {
-			next += e.Count
-		}
-		var all []candidate
+	s := &scenario.Scenario{Seed: 3}
+	const people, room = 37, 2
+	for i, count := range []int{4, 9, 2, 3, 40} { // of the timeline's events
+		var all []Candidate
 		for place := range people {
 			if place%5 != i { // who can't
-				all = append(all, candidate{place, rank(s, h.number, i, place), place%7 == 3})
+				all = append(all, Candidate{place, Rank(s, room, i, place), place%7 == 3})
 			}
 		}
-		want := slices.Clone(chosen(slices.Clone(all), e.Count))
+		want := slices.Clone(Choose(slices.Clone(all), count))
 		for n := 1; n <= 40; n++ {
-			var offered []candidate
+			var offered []Candidate
 			for worker := range n {
-				var own []candidate
+				var own []Candidate
 				for _, c := range all {
-					if (Share{worker, n}).has(c.Place) {
+					if (Share{worker, n}).Has(c.Place) {
 						own = append(own, c)
 					}
 				}
-				offered = append(offered, chosen(own, e.Count)...)
+				offered = append(offered, Choose(own, count)...)
 			}
-			assert.Equal(t, want, chosen(offered, e.Count), "%s by %d workers", e.Do, n)
+			assert.Equal(t, want, Choose(offered, count), "event %d by %d workers", i, n)
 		}
-	}
-	assert.Equal(t, next, h.firstMicOf(len(s.Timeline)))
-
-	// Mics with one file are as far from one another as they can be, or packets could not be told apart.
-	const frames = 3000
-	var starts []int
-	for index := range next {
-		starts = append(starts, firstFrame(s.Seed, 0, index, frames))
-	}
-	slices.Sort(starts)
-	for i := range starts[1:] {
-		assert.Greater(t, starts[i+1]-starts[i], frames/next/2)
 	}
 }
