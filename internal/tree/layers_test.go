@@ -73,6 +73,7 @@ var layers = map[string][]string{
 	"loadgen/coordinator":           {"internal/urltext", "loadgen/cast", "loadgen/driver", "loadgen/link", "loadgen/metric", "loadgen/problem", "loadgen/record", "loadgen/scoreboard", "loadgen/tally", "loadgen/timebase", "loadgen/usage"},
 	"loadgen/share":                 {"loadgen/scenario"},
 	"loadgen/plot":                  {"internal/chart", "loadgen", "loadgen/metric", "loadgen/record"},
+	"loadgen/progress":              {"loadgen", "loadgen/report"},
 	"loadgen/workers":               {"internal/reach", "loadgen", "loadgen/clock", "loadgen/host", "loadgen/scenario", "loadgen/speech", "loadgen/link", "loadgen/timebase"},
 	"loadgen/report":                {"internal/chart", "loadgen", "loadgen/metric", "loadgen/host", "loadgen/problem", "loadgen/usage", "loadgen/tally", "loadgen/doubt", "loadgen/record", "loadgen/plot"},
 	"loadgen/figure":                {"loadgen/report", "loadgen/metric"},
@@ -136,7 +137,7 @@ var layers = map[string][]string{
 	"cmd/earshot/target":            {"cmd/earshot/cli", "internal/decimal", "internal/iceuri", "internal/reach", "internal/serverprocess", "internal/urltext", "loadgen", "loadgen/driver", "loadgen/driver/earshot", "loadgen/driver/janus", "loadgen/driver/livekit", "loadgen/driver/whep", "loadgen/host", "loadgen/network", "loadgen/scenario", "loadgen/versus", "store/stateserver", "loadgen/meter"},
 	"loadgen/feedback":              {"internal/prefetch", "loadgen/timebase", "loadgen/ledger"},
 	"room/rtc/loudness":             {"room/fanout"},
-	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios", "loadgen/coordinator"},
+	"cmd/earshot":                   {"cmd/earshot/cli", "cmd/earshot/console", "cmd/earshot/server", "cmd/earshot/target", "internal/decimal", "internal/hugepages", "internal/printable", "internal/reach", "internal/serverprocess", "internal/shellword", "internal/spelling", "internal/urltext", "internal/wholefile", "loadgen", "loadgen/capacity", "loadgen/compare", "loadgen/driver", "loadgen/host", "loadgen/metric", "loadgen/push", "loadgen/report", "loadgen/scenario", "loadgen/versus", "loadgen/watch", "loadgen/workers", "scenarios", "loadgen/coordinator", "loadgen/progress"},
 }
 
 // foreign lists what a package may not even import indirectly: sockets, JSON and

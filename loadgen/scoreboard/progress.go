@@ -28,6 +28,15 @@ type Progress struct {
 	Heard, Owed uint64
 }
 
+// In is how many of how many are in: of the listeners, or of the mics where nobody is cast
+// to listen.
+func (p Progress) In() (is, of int, how string) {
+	if p.Cast == 0 && p.Mics > 0 {
+		return p.Published, p.Mics, "published"
+	}
+	return p.Joined, p.Cast, "joined"
+}
+
 // A phase is the present phase of a run, with its beginning. It is safe for concurrent
 // use.
 type phase struct {

@@ -1,4 +1,4 @@
-package report
+package progress
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/report"
 )
 
 // every is how often a progress that is not on a terminal gets a line.
@@ -26,9 +27,9 @@ type Progress struct {
 	last  time.Duration
 }
 
-// NewProgress makes a progress that is written to w: a terminal of so many columns, or
+// New makes a progress that is written to w: a terminal of so many columns, or
 // something else if width is 0.
-func NewProgress(w io.Writer, width int) *Progress {
+func New(w io.Writer, width int) *Progress {
 	return &Progress{w: w, width: width}
 }
 
@@ -66,7 +67,7 @@ func (p *Progress) Done() {
 func share(s loadgen.Progress) float64 {
 	switch {
 	case s.Phase == "arrivals":
-		is, of, _ := in(s)
+		is, of, _ := s.In()
 		return float64(is) / float64(max(1, of))
 	case s.Phase == "steady" && s.Hold > 0:
 		return min(1, s.InPhase.Seconds()/s.Hold.Seconds())
@@ -82,34 +83,13 @@ func bar(share float64) string {
 }
 
 func line(s loadgen.Progress) string {
-	is, of, in := in(s)
+	is, of, in := s.In()
 	text := fmt.Sprintf("%5.1fs  %-8s  %d of %d %s", s.Elapsed.Seconds(), s.Phase, is, of, in)
 	if s.Phase == "steady" {
 		text += fmt.Sprintf("  %.0f of %.0f s", min(s.InPhase, s.Hold).Seconds(), s.Hold.Seconds())
 	}
 	if s.Owed > 0 {
-		text += fmt.Sprintf("  delivered %s", percent(float64(s.Heard)/float64(s.Owed)))
+		text += fmt.Sprintf("  delivered %s", report.Percent(float64(s.Heard)/float64(s.Owed)))
 	}
 	return text
-}
-
-// in is how many of how many are in: of the listeners, or of the mics where nobody is cast
-// to listen.
-func in(s loadgen.Progress) (is, of int, how string) {
-	if s.Cast == 0 && s.Mics > 0 {
-		return s.Published, s.Mics, "published"
-	}
-	return s.Joined, s.Cast, "joined"
-}
-
-// percent writes a share so that 99.99 % and less never read 100 %.
-func percent(share float64) string {
-	text := fmt.Sprintf("%.3f", 100*share)
-	if text == "100.000" && share < 1 {
-		text = "99.999"
-	}
-	if strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	return text + "%"
 }
