@@ -2,8 +2,8 @@
 // receives.
 //
 // [Run] does it: it opens the rooms, brings the cast in, plays the timeline and returns
-// a [Result]. Of several processes each has [RunWorker], and [Coordinate] holds them
-// together. Packages below it have the parts: cast the people and their rooms, driver the
+// a [Result]. Of several processes each has [RunWorker], and package coordinator holds them
+// together. Packages below it have the parts: scoreboard what a run is asked for and comes to, cast the people and their rooms, driver the
 // server's signaling, client the WebRTC endpoints, netem the emulated networks, host the
 // machine, measure the accounts of packets, tally and usage what is counted beside them,
 // link what workers say to one another, metric the figures. It never imports the server's

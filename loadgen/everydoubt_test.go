@@ -15,11 +15,12 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/doubt"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/feedback"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -253,20 +254,20 @@ func sufferBoth(t *testing.T, f sufferedFault, s serverFault, thresholds []metri
 	t.Helper()
 	w := &sufferingRun{
 		t: t, fault: f, server: s,
-		scoreboard: newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
+		Scoreboard: scoreboard.New(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 			Rooms: 1, Thresholds: thresholds, Timeline: []scenario.Event{{Do: scenario.InviteGuest}},
 			Cast: []scenario.Group{{Role: scenario.Speaker, Count: 2}, {Role: scenario.Listener, Count: 4}},
 		}}, timebase.NewClock(), nil),
 	}
-	w.aggregator.Follow(thresholds)
-	w.ledger = w.book.NewLedger()
+	w.Aggregator.Follow(thresholds)
+	w.ledger = w.Book.NewLedger()
 	w.play()
-	after := usage.Sample{At: 20 * time.Second, Server: &host.Usage{CPU: 10 * time.Second, Memory: 1e6}}
-	return w.combine(w.aggregator.Doubted(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &host.Usage{}}, after)
+	after := usage.Sample{At: 20 * time.Second, Server: &process.Usage{CPU: 10 * time.Second, Memory: 1e6}}
+	return w.Combine(w.Aggregator.Doubted(), []*tally.Tally{w.tally()}, nil, false, Span{}, usage.Sample{Server: &process.Usage{}}, after)
 }
 
 type sufferingRun struct {
-	scoreboard
+	scoreboard.Scoreboard
 	t         *testing.T
 	fault     sufferedFault
 	server    serverFault
@@ -288,7 +289,7 @@ func (w *sufferingRun) play() {
 		require.NoError(w.t, err)
 		w.sources = append(w.sources, m)
 	}
-	require.NoError(w.t, w.aggregator.Begin(record.Steady, 0))
+	require.NoError(w.t, w.Aggregator.Begin(record.Steady, 0))
 	w.join("", 0, w.server.slow)
 	w.join("", 0, w.server.slow)
 	w.join("3g", 0, w.server.slow) // for whom lost packets are requested again
@@ -318,18 +319,18 @@ func (w *sufferingRun) play() {
 			continue
 		}
 		for len(booked) > 0 && booked[0].at <= now {
-			booked[0].book(w.aggregator)
+			booked[0].book(w.Aggregator)
 			booked = booked[1:]
 		}
 		if b%50 == 49 {
-			w.aggregator.Drain(now, w.ledger.Settle(now))
+			w.Aggregator.Drain(now, w.ledger.Settle(now))
 		}
 	}
 	end := timebase.Bin(runBins).Start()
 	w.ledger.Stop(end)
-	w.aggregator.Stop(end)
+	w.Aggregator.Stop(end)
 	w.ledger.Finish(end + time.Second)
-	w.aggregator.Finish(end + time.Second)
+	w.Aggregator.Finish(end + time.Second)
 }
 
 // join adds a listener whose join takes 200 ms, and so much longer.
@@ -412,9 +413,9 @@ func (w *sufferingRun) tally() *tally.Tally {
 			}
 			return 0
 		}
-		m.Silenced(verb.Spec(), order.Count(onItsWay, w.aggregator.Doubts.Slowed(order.Requested, order.Acknowledged), tally.IgnoreMuteFor, f.dropped))
+		m.Silenced(verb.Spec(), order.Count(onItsWay, w.Aggregator.Doubts.Slowed(order.Requested, order.Acknowledged), tally.IgnoreMuteFor, f.dropped))
 	}
-	m.Durations(&w.aggregator.Doubts, worst, best)
+	m.Durations(&w.Aggregator.Doubts, worst, best)
 	m.Packets(worst, best)
 	t := &tally.Tally{
 		Lag: &metric.Trend{}, SocketDrops: f.dropped, Asked: 100, Recovered: 100,
@@ -429,10 +430,10 @@ func (w *sufferingRun) tally() *tally.Tally {
 	if f.own > 0 { // it asks for them too late
 		missed = 2
 	}
-	w.aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
-	t.Final.Excused = w.aggregator.ExcusedResends()
+	w.Aggregator.LostResends(missed, f.struck-time.Second, f.struck+f.lasting)
+	t.Final.Excused = w.Aggregator.ExcusedResends()
 	t.Recovered -= t.Final.Excused + w.server.lost/10
-	excused := min(lost, w.aggregator.Doubts.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
+	excused := min(lost, w.Aggregator.Doubts.LossInDoubt(f.struck-time.Second, f.struck+f.lasting))
 	if f.late(f.struckBin) >= doubt.LateLoss {
 		excused = lost
 	}
@@ -458,6 +459,6 @@ func (w *sufferingRun) tally() *tally.Tally {
 	if f.breaks { // another comes to nothing
 		mics.Add(f.struck-10*time.Millisecond).Failed(f.struck-10*time.Millisecond+f.lasting+2*lastHalf, errors.New("nothing came"))
 	}
-	t.Final.Uplinks = mics.Sum(&w.aggregator.Doubts, f.dropped)
+	t.Final.Uplinks = mics.Sum(&w.Aggregator.Doubts, f.dropped)
 	return t
 }

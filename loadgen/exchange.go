@@ -57,7 +57,7 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 		return at, nil
 	}
 	mine := link.Meeting{At: at + lead, Agreed: agreed != nil && *agreed}
-	r.book.HoldOpen(mine.At)
+	r.Book.HoldOpen(mine.At)
 	all, err := r.peers.Exchange(ctx, phase, mine)
 	if err != nil {
 		return 0, err
@@ -66,6 +66,6 @@ func (r *run) meet(ctx context.Context, phase string, at, lead time.Duration, ag
 	if agreed != nil {
 		*agreed = met.Agreed
 	}
-	r.book.HoldOpen(met.At)
+	r.Book.HoldOpen(met.At)
 	return met.At, err
 }

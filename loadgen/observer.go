@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -26,12 +26,12 @@ type observer struct {
 // watch settles the accounts, keeps the series and tells of the run's progress,
 // about once a second, until ctx is done.
 func (r *run) watch(ctx context.Context) {
-	o := &observer{run: r, last: r.sampler.Sample(ctx), lost: r.cast.Lost()}
+	o := &observer{run: r, last: r.Sampler.Sample(ctx), lost: r.cast.Lost()}
 	o.lostAt = o.last.At
 	o.interference = r.interference(o.last)
 	defer r.watchStalls().Close()
-	if r.sampler.Local {
-		o.competition = usage.NewCompetition(r.clock, r.aggregator)
+	if r.Sampler.Local {
+		o.competition = usage.NewCompetition(r.Clock, r.Aggregator)
 		o.competition.Follow(o.last.Server)
 		var done sync.WaitGroup
 		done.Go(func() { o.competition.Watch(ctx) })
@@ -41,19 +41,19 @@ func (r *run) watch(ctx context.Context) {
 	if r.peers != nil {
 		every -= record.RetireAfter
 	}
-	for r.cast.SleepUntil(ctx, r.clock.Now()+every) {
+	for r.cast.SleepUntil(ctx, r.Clock.Now()+every) {
 		o.observe(ctx)
 		settled := r.cast.Settle()
 		if r.peers != nil {
-			if !r.cast.SleepUntil(ctx, r.clock.Now()+record.RetireAfter) {
+			if !r.cast.SleepUntil(ctx, r.Clock.Now()+record.RetireAfter) {
 				break
 			}
-			r.aggregator.Drain(r.clock.Now(), settled) // the coordinator waits for it
+			r.Aggregator.Drain(r.Clock.Now(), settled) // the coordinator waits for it
 			r.peers.measured(o.last)
 			continue // the coordinator judges and reports
 		}
-		r.checkAborts()
-		r.report()
+		r.CheckAborts()
+		r.Report()
 	}
 	// What was dropped last is in doubt, too.
 	o.observe(context.WithoutCancel(ctx))
@@ -61,13 +61,13 @@ func (r *run) watch(ctx context.Context) {
 
 // interference books what happens to the generator after a sample.
 func (r *run) interference(first usage.Sample) *usage.Interference {
-	return usage.NewInterference(r.aggregator, usage.Machine{Cores: r.cores, Local: r.sampler.Local}, first)
+	return usage.NewInterference(r.Aggregator, usage.Machine{Cores: r.cores, Local: r.Sampler.Local}, first)
 }
 
 // watchStalls books when the generator's process does not run, until it is closed.
-func (r *run) watchStalls() *host.Watchdog {
-	stalls := &host.Watchdog{Report: func(from, until time.Time) {
-		r.aggregator.Doubt(doubt.Stalled, r.clock.Since(from), r.clock.Since(until))
+func (r *run) watchStalls() *process.Watchdog {
+	stalls := &process.Watchdog{Report: func(from, until time.Time) {
+		r.Aggregator.Doubt(doubt.Stalled, r.Clock.Since(from), r.Clock.Since(until))
 	}}
 	stalls.Start()
 	return stalls
@@ -76,34 +76,29 @@ func (r *run) watchStalls() *host.Watchdog {
 // watchOpening books what the generator does to those who take the stage before there are listeners, until ctx is done.
 func (r *run) watchOpening(ctx context.Context) {
 	defer r.watchStalls().Close()
-	o := r.interference(r.sampler.Sample(ctx))
-	for r.cast.SleepUntil(ctx, r.clock.Now()+time.Second) {
-		o.BookOpening(r.sampler.Sample(ctx))
+	o := r.interference(r.Sampler.Sample(ctx))
+	for r.cast.SleepUntil(ctx, r.Clock.Now()+time.Second) {
+		o.BookOpening(r.Sampler.Sample(ctx))
 	}
-	o.BookOpening(r.sampler.Sample(context.WithoutCancel(ctx)))
+	o.BookOpening(r.Sampler.Sample(context.WithoutCancel(ctx)))
 }
 
 // observe books what happened since the last time.
 func (o *observer) observe(ctx context.Context) {
 	r, before := o.run, o.last
-	now := r.sampler.Sample(ctx)
-	if step := r.clock.Sync(); step > 0 {
+	now := r.Sampler.Sample(ctx)
+	if step := r.Clock.Sync(); step > 0 {
 		r.cast.Health.RecordClockStep(step)
-		r.aggregator.Doubt(doubt.Stepped, max(0, before.At-time.Second), now.At)
+		r.Aggregator.Doubt(doubt.Stepped, max(0, before.At-time.Second), now.At)
 	}
 	drops := o.drops(now.At)
 	o.interference.Book(now)
 	if o.competition != nil {
 		o.competition.Follow(now.Server)
 	}
-	if now.Server != nil {
-		r.used.Store(&now)
-		if r.phase.is(record.Steady) {
-			r.peak.Store(max(r.peak.Load(), now.Server.Memory))
-		}
-	}
+	r.EnterUse(now)
 	r.lastLoad = usage.Load(before, now, drops)
-	r.aggregator.Load(r.lastLoad)
+	r.Aggregator.Load(r.lastLoad)
 	o.last = now
 }
 
@@ -114,7 +109,7 @@ func (o *observer) drops(now time.Duration) uint64 {
 	complete := r.cast.Health.DropsKnown() // before the drops are read
 	drops, from := o.enter(r.cast.Lost(), complete, now)
 	r.dropped.Store(o.lost)
-	r.aggregator.Drop(drops, from, now)
+	r.Aggregator.Drop(drops, from, now)
 	return drops
 }
 

@@ -7,10 +7,11 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/doubt"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 	"github.com/earshot-audio/earshot/loadgen/usage"
 )
@@ -44,8 +45,8 @@ func TestObserverBooksWhatWasDroppedSinceItWasKnown(t *testing.T) {
 // What a server used of which nothing is known at the end, or that has begun anew, is no figure: it
 // would be too low.
 func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
-	used := func(cpu time.Duration, began float64) *host.Usage {
-		return &host.Usage{CPU: cpu, Memory: 1e6, Began: began}
+	used := func(cpu time.Duration, began float64) *process.Usage {
+		return &process.Usage{CPU: cpu, Memory: 1e6, Began: began}
 	}
 	for _, c := range []struct {
 		sentence      string
@@ -61,11 +62,13 @@ func TestServerFiguresAreOfAllThatIsMeasured(t *testing.T) {
 		{"it died, and had used that until then", usage.Sample{Server: used(time.Second, 7)}, usage.Sample{At: 10 * time.Second, Ended: true}, &usage.Sample{At: 2 * time.Second, Server: used(2*time.Second, 7)}, 0.5, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			r := newScoreboard(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
+			r := scoreboard.New(Config{Driver: onHere{}, Scenario: &scenario.Scenario{
 				Rooms: 1, Cast: []scenario.Group{{Role: scenario.Speaker, Count: 1}, {Role: scenario.Listener, Count: 2}},
 			}}, timebase.NewClock(), problem.NewCounter())
-			r.used.Store(c.last)
-			result := r.combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
+			if c.last != nil {
+				r.EnterUse(*c.last)
+			}
+			result := r.Combine(doubt.Sum{}, nil, nil, false, Span{}, c.before, c.after)
 			assert.Equal(t, c.died, result.Server.Died)
 			assert.Contains(t, result.Values, "server_rss")
 			if c.cores == 0 {

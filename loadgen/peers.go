@@ -256,7 +256,7 @@ func (p *peers) awaitKnown(ctx context.Context, t time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, 2*link.LostAfter)
 	defer cancel()
 	for !p.run.cast.Rooms.Known(t) {
-		if !p.run.cast.SleepUntil(ctx, p.run.clock.Now()+link.ReportEvery/2) {
+		if !p.run.cast.SleepUntil(ctx, p.run.Clock.Now()+link.ReportEvery/2) {
 			return
 		}
 	}
@@ -307,7 +307,7 @@ func (p *peers) send(parts bool) {
 func (p *peers) sendReport(parts bool, add func(*link.Report)) {
 	report := p.report()
 	if parts {
-		report.Parts = p.run.aggregator.TakeParts()
+		report.Parts = p.run.Aggregator.TakeParts()
 		if p.now != nil {
 			report.Tally = p.run.tally(p.steady, *p.now)
 		}
@@ -325,8 +325,8 @@ func (p *peers) report() (report link.Report) {
 	r := p.run
 	ahead, bound, err := p.link.Clock()
 	p.bound.Store(int64(bound))
-	r.clock.PutForward(ahead)
-	r.book.ClockBound(bound)
+	r.Clock.PutForward(ahead)
+	r.Book.ClockBound(bound)
 	report.Ahead, report.Bound = ahead, bound
 	if err != nil {
 		report.ClockTrouble = err.Error()
@@ -342,7 +342,7 @@ func (p *peers) report() (report link.Report) {
 		}
 	}
 	// First the horizon, and then what lies before it.
-	report.Horizon = ledger.Horizon(own, r.clock.Now())
+	report.Horizon = ledger.Horizon(own, r.Clock.Now())
 	report.Processed = r.cast.Rooms.Processed()
 	report.Dropped = r.dropped.Load() // of what has been processed it is known
 	for id, s := range p.sources {

@@ -9,20 +9,16 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/link"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
 // What a worker's sockets dropped may have been of a mic that another worker has silenced: who
 // counts what passed of it knows of all workers' drops.
 func TestWorkersKnowWhatTheOthersDropped(t *testing.T) {
-	c := &coordinator{workers: []*workerState{{}, {}, {}}}
-	assert.Nil(t, droppedBy(c.workers), "nothing has been")
-	for i, dropped := range []uint64{0, 7, 5} {
-		require.NoError(t, c.take(i, c.workers[i], link.Report{Dropped: dropped}))
-	}
-	news := link.News{Dropped: droppedBy(c.workers)}
+	news := link.News{Dropped: []uint64{0, 7, 5}}
 	for i, others := range []uint64{12, 5, 7} {
-		r := &run{cast: &cast.Cast{Setting: cast.Setting{Share: cast.Share{Number: i, Of: 3}}}}
+		r := &run{cast: &cast.Cast{Setting: cast.Setting{Share: share.Share{Number: i, Of: 3}}}}
 		p := newPeers(r, nil)
 		require.NoError(t, p.hear(news))
 		assert.Equal(t, others, p.OthersDropped())

@@ -10,6 +10,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/network"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 )
 
 const (
@@ -87,7 +88,7 @@ func checkFiles(m host.Limits, s *scenario.Scenario, workers int, shared bool) e
 		}
 	}
 	if shared {
-		files += uint64(cast.ProbesOf(s)) // each has a socket of its own
+		files += uint64(share.Probes(s)) // each has a socket of its own
 	}
 	n := uint64(max(workers, 1))
 	need := spareFiles + (files+n-1)/n

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/ledger"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 )
 
 const (
@@ -22,8 +22,8 @@ const (
 // score scores what the rooms' probes heard, on as many cores as there are. Nothing is
 // measured any more.
 func (r *run) score(ctx context.Context) {
-	r.enterPhase("scoring")
-	r.problems.Add("score what probes heard", r.cast.Rooms.Score(r.cores, func() bool { return ctx.Err() != nil }))
+	r.EnterPhase("scoring")
+	r.Problems.Add("score what probes heard", r.cast.Rooms.Score(r.cores, func() bool { return ctx.Err() != nil }))
 }
 
 // checkScoring returns an error if what probes hear takes too long to score on a machine
@@ -34,7 +34,7 @@ func checkScoring(m host.Limits, s *scenario.Scenario, workers, processes int) e
 	}
 	heard := min(s.Hold.Duration()-s.WarmUp.Duration(), ledger.MostExcerpts*ledger.ExcerptLength)
 	n := max(workers, 1)
-	probes := processes * ((cast.ProbesOf(s) + n - 1) / n) // each has one at least
+	probes := processes * ((share.Probes(s) + n - 1) / n) // each has one at least
 	takes := time.Duration(float64(probes) * scoringShare * float64(heard) / m.Usable())
 	if takes <= longestScoring {
 		return nil

@@ -25,3 +25,12 @@ func (r *run) castIn() int {
 
 // selfTally is the lag and the losses of this process.
 func (r *run) selfTally() (*metric.Trend, uint64) { return r.cast.Health.Lag(), r.cast.Lost() }
+
+// result builds the result of a run that one process has played.
+func (r *run) result(final *tally.Final, interrupted bool, span Span, before, after usage.Sample) *Result {
+	t := r.tally(&before, after)
+	t.Final = final
+	result := r.Combine(r.Aggregator.Doubted(), []*tally.Tally{t}, nil, interrupted, span, before, after)
+	result.Generator = t.Generator()
+	return result
+}

@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/cast"
 	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
+	"github.com/earshot-audio/earshot/loadgen/scoreboard"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -50,14 +51,14 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), cast.Share{Number: part.Number, Of: part.Of})
+	r, err := newRun(cfg, timebase.NewClockSince(part.Zero), share.Share{Number: part.Number, Of: part.Of})
 	if err != nil {
 		return err
 	}
-	r.sampler.Kin = part.Kin
-	r.aggregator.Export()
+	r.Sampler.Kin = part.Kin
+	r.Aggregator.Export()
 	p := newPeers(r, to)
-	p.lost, p.stop = lost, func(string) { r.gate.end() }
+	p.lost, p.stop = lost, func(string) { r.EndEarly() }
 	r.peers = p
 
 	defer context.AfterFunc(ctx, p.end)()
@@ -65,7 +66,7 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer quiet()
-	err = errors.Join(supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Of, part.onMachine(), sharesSockets(cfg.Driver)))
+	err = errors.Join(scoreboard.Supports(cfg.Driver, cfg.Scenario), check(host.CurrentLimits(), cfg.Scenario, part.Of, part.onMachine(), sharesSockets(cfg.Driver)))
 	if err == nil {
 		err = r.cast.Enter(ctx, p, part.Tickets)
 	}
@@ -79,9 +80,9 @@ func RunWorker(ctx context.Context, cfg Config, part Part, to link.Link) error {
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		err = cause
 	}
-	patience := leaveTimeout
+	patience := scoreboard.LeaveTimeout
 	if err != nil {
-		patience = hurriedLeave
+		patience = scoreboard.HurriedLeave
 	}
 	r.cleanUp(patience)
 	p.leave(err)
@@ -97,6 +98,6 @@ func (p *peers) leave(failed error) {
 		if failed != nil {
 			report.Failed = failed.Error()
 		}
-		report.Problems = p.run.problems.List()
+		report.Problems = p.run.Problems.List()
 	})
 }

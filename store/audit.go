@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/earshot-audio/earshot/store/kv"
 )
 
 // AuditEntry is one entry of the audit log: who did what, to whom, where.
@@ -40,10 +42,10 @@ const (
 // close. In memory, where writing does not wait, there is no goroutine. It is safe
 // for concurrent use.
 type auditLog struct {
-	bucket   bucket
+	bucket   kv.Bucket
 	log      *slog.Logger
 	inMemory bool
-	health   *health
+	health   *kv.Health
 	// drop drops the oldest entries of a log that is too large, and returns how many; nil
 	// in memory. It is asked each time that a 64th of that has been written. announce is
 	// called before anything is dropped.
@@ -62,10 +64,10 @@ type auditLog struct {
 	done      chan struct{}
 }
 
-func newAuditLog(b bucket, log *slog.Logger, h *health, maxBytes int, drop func(context.Context, func(uint64) error) (uint64, error)) *auditLog {
+func newAuditLog(b kv.Bucket, log *slog.Logger, h *kv.Health, maxBytes int, drop func(context.Context, func(uint64) error) (uint64, error)) *auditLog {
 	t := &auditLog{bucket: b, log: log, health: h, maxBytes: maxBytes, drop: drop, unseen: maxBytes, done: make(chan struct{})}
 	t.changed = sync.NewCond(&t.mu)
-	if _, t.inMemory = b.(*memoryBucket); t.inMemory {
+	if _, t.inMemory = b.(*kv.Memory); t.inMemory {
 		close(t.done)
 	} else {
 		go t.run()
@@ -159,7 +161,7 @@ func (t *auditLog) run() {
 // the goroutine that writes calls it.
 func (t *auditLog) bound() {
 	t.unseen = 0
-	ctx, cancel := t.health.operation(context.Background())
+	ctx, cancel := t.health.Operation(context.Background())
 	defer cancel()
 	dropped, err := t.drop(ctx, func(entries uint64) error {
 		e := AuditEntry{At: time.Now().UTC(), Actor: "server", Action: "audit.drop", Detail: fmt.Sprintf("the %d oldest entries", entries)}
@@ -183,8 +185,8 @@ func (t *auditLog) bound() {
 // dropOldest drops the oldest eighth of a log that is larger than maxBytes, after announce
 // has said how many entries that is. It names the last of them, so that one that comes late
 // drops nothing else.
-func dropOldest(ctx context.Context, b jetstreamBucket, maxBytes int, announce func(entries uint64) error) (dropped uint64, err error) {
-	state, err := b.state(ctx)
+func dropOldest(ctx context.Context, b kv.JetStream, maxBytes int, announce func(entries uint64) error) (dropped uint64, err error) {
+	state, err := b.State(ctx)
 	if err != nil || state.Bytes <= uint64(maxBytes) {
 		return 0, err
 	}
@@ -192,7 +194,7 @@ func dropOldest(ctx context.Context, b jetstreamBucket, maxBytes int, announce f
 	if err := announce(entries); err != nil {
 		return 0, err
 	}
-	return entries, b.stream.Purge(ctx, jetstream.WithPurgeSequence(state.FirstSeq+entries))
+	return entries, b.Stream.Purge(ctx, jetstream.WithPurgeSequence(state.FirstSeq+entries))
 }
 
 // write writes an entry under the given time stamp or the next free one, since a
@@ -203,12 +205,12 @@ func (t *auditLog) write(stamp int64, e AuditEntry) (int64, error) {
 		return stamp, err
 	}
 	t.unseen += len(data)
-	ctx, cancel := t.health.operation(context.Background())
+	ctx, cancel := t.health.Operation(context.Background())
 	defer cancel()
 	for {
-		_, err := t.bucket.put(ctx, fmt.Sprintf("%s.%020d", auditKey(e.Room), stamp), data, 0)
-		if !errors.Is(err, errConflict) {
-			return stamp, t.health.explain(err)
+		_, err := t.bucket.Put(ctx, fmt.Sprintf("%s.%020d", auditKey(e.Room), stamp), data, 0)
+		if !errors.Is(err, kv.ErrConflict) {
+			return stamp, t.health.Explain(err)
 		}
 		stamp++
 	}
@@ -239,22 +241,22 @@ func (s *Store) AuditLog(ctx context.Context, room string, limit int) ([]AuditEn
 	if room != "" {
 		filter = auditKey(room) + ".>"
 	}
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kv.OperationTimeout)
 	defer cancel()
 	if err := s.audit.flush(ctx); err != nil {
 		return nil, err
 	}
-	records, err := s.audit.bucket.latest(ctx, filter, limit)
+	records, err := s.audit.bucket.Latest(ctx, filter, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
 	entries := make([]AuditEntry, len(records))
 	for n, r := range records {
-		switch err := decode(r.data, &entries[n]); {
+		switch err := decode(r.Data, &entries[n]); {
 		case errors.Is(err, ErrNewer):
-			return nil, fmt.Errorf("read the audit log: the entry %q: %w", r.key, err)
+			return nil, fmt.Errorf("read the audit log: the entry %q: %w", r.Key, err)
 		case err != nil: // the others can be read
-			entries[n] = AuditEntry{Actor: "server", Action: "audit.unreadable", Detail: "the entry " + r.key}
+			entries[n] = AuditEntry{Actor: "server", Action: "audit.unreadable", Detail: "the entry " + r.Key}
 		}
 	}
 	return entries, nil

@@ -23,7 +23,7 @@ func TestAuditLogIsBounded(t *testing.T) {
 		}
 		require.NoError(t, s.Flush(t.Context()))
 		for range 2 {
-			state, err := s.buckets["audit"].state(t.Context())
+			state, err := s.buckets["audit"].State(t.Context())
 			require.NoError(t, err)
 			assert.Less(t, state.Bytes, uint64(p.cfg.maxAuditBytes*9/8))
 			all, err := s.AuditLog(t.Context(), "", MaxEntries)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/wholefile"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // checkpointFile is the file in a data directory that holds its last checkpoint.
@@ -43,7 +44,7 @@ func (s *Store) takeCheckpoint(ctx context.Context) (checkpoint, error) {
 	tables := s.tables()
 	now := checkpoint{}
 	for name, b := range s.buckets {
-		state, err := b.state(ctx)
+		state, err := b.State(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the %s of the store: %w", name, err)
 		}
@@ -69,7 +70,7 @@ func (s *Store) verify(ctx context.Context, cfg Config) error {
 	for _, w := range wrong {
 		s.log.Warn("repaired the data directory", "damage", w)
 	}
-	if s.ledger, err = newLedger(cfg.Dir, read); err != nil {
+	if s.ledger, err = ledger.New(cfg.Dir, read); err != nil {
 		return err
 	}
 	for _, t := range s.tables() {
@@ -98,7 +99,7 @@ func (s *Store) dropUnreadable(ctx context.Context, cfg Config) error {
 		if !cfg.Repair {
 			continue
 		}
-		if err := u.bucket.remove(ctx, u.key); err != nil {
+		if err := u.bucket.Remove(ctx, u.key); err != nil {
 			return fmt.Errorf("drop a record that cannot be read: %w", err)
 		}
 		s.log.Warn("repaired the data directory", "damage", u.err)
@@ -116,12 +117,12 @@ func damaged(dir string, wrong ...string) error {
 }
 
 // findDamage returns what is wrong with the records in words, and what was read.
-func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, read map[string]mark, err error) {
-	noted, unread, err := readLedger(dir)
+func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, read map[string]ledger.Mark, err error) {
+	noted, unread, err := ledger.Read(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	read = map[string]mark{}
+	read = map[string]ledger.Mark{}
 	for _, t := range s.tables() {
 		t.marks(read)
 	}
@@ -145,7 +146,7 @@ func (s *Store) findDamage(ctx context.Context, dir string) (wrong []string, rea
 			wrong = append(wrong, fmt.Sprintf("some of its %s are lost (%d writes, there were %d)", name, is.Last, was.Last))
 		}
 	}
-	wrong = append(wrong, compare(noted, read)...)
+	wrong = append(wrong, ledger.Compare(noted, read, readableKey)...)
 	if unread > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d lines of its ledger cannot be read", unread))
 	}
@@ -179,7 +180,7 @@ func prepareRepair(cfg Config) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("copy the damaged records: %w", err)
 	}
-	for _, name := range []string{"jetstream", ledgerFile, checkpointFile} {
+	for _, name := range []string{"jetstream", ledger.File, checkpointFile} {
 		from := filepath.Join(cfg.Dir, name)
 		info, err := os.Stat(from)
 		switch {

@@ -12,13 +12,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/kv"
 )
 
 const (
 	// secretsBucket holds what all servers of a cluster need to know, and nobody else may.
 	secretsBucket = "secrets"
-	// sharedHolder is who holds the lease of a store that the servers of a cluster share.
-	sharedHolder = "cluster"
 	// shareFor is how long a change is tried that other servers are in the way of, or that none takes.
 	shareFor = 2 * time.Second
 	// rememberRemoved is how long it is remembered that a record was removed.
@@ -119,7 +118,7 @@ func (s *Store) follow() {
 }
 
 // share makes the table one that other servers write to, and follows what they write.
-func (t *table[T]) share(c *cluster, b jetstreamBucket) {
+func (t *table[T]) share(c *cluster, b kv.JetStream) {
 	t.shared = true
 	c.running.Go(func() { t.follow(c, b) })
 }
@@ -199,16 +198,16 @@ func (s *Store) Release(ctx context.Context, last room.State) error {
 // RefreshInvite reads the invite with a code again, for another server may have made it
 // just now.
 func (s *Store) RefreshInvite(ctx context.Context, code string) error {
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
-	return s.health.explain(s.invites.reload(ctx, digest(code)))
+	return s.health.Explain(s.invites.reload(ctx, digest(code)))
 }
 
 // RefreshRoom reads a room again, for another server may have made it just now.
 func (s *Store) RefreshRoom(ctx context.Context, id string) error {
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
-	return s.health.explain(s.rooms.reload(ctx, keyOf(id)))
+	return s.health.Explain(s.rooms.reload(ctx, keyOf(id)))
 }
 
 // RefreshAccount reads an account again, for it may have logged in at another server just
@@ -217,24 +216,24 @@ func (s *Store) RefreshAccount(ctx context.Context, id string) error {
 	if s.cluster == nil {
 		return nil
 	}
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
-	return s.health.explain(s.accounts.reload(ctx, id))
+	return s.health.Explain(s.accounts.reload(ctx, id))
 }
 
 // Secret returns the secret that the servers of a cluster share under a name. If there is
 // none yet it is made; of several servers that make one at once the first one's counts.
 func (s *Store) Secret(ctx context.Context, name string, newSecret func() (string, error)) (string, error) {
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
 	secrets, err := s.openSecrets(ctx)
 	if err != nil {
 		return "", err
 	}
 	for {
-		is, err := secrets.get(ctx, name)
+		is, err := secrets.Get(ctx, name)
 		if err == nil {
-			return string(is.data), nil
+			return string(is.Data), nil
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return "", fmt.Errorf("read the secret %s of the cluster: %w", name, err)
@@ -243,11 +242,11 @@ func (s *Store) Secret(ctx context.Context, name string, newSecret func() (strin
 		if err != nil {
 			return "", err
 		}
-		_, err = secrets.put(ctx, name, []byte(own), 0)
+		_, err = secrets.Put(ctx, name, []byte(own), 0)
 		if err == nil {
 			return own, nil
 		}
-		if !errors.Is(err, errConflict) { // another server was first
+		if !errors.Is(err, kv.ErrConflict) { // another server was first
 			return "", fmt.Errorf("share the secret %s with the cluster: %w", name, err)
 		}
 	}
@@ -258,12 +257,12 @@ func (s *Store) Secret(ctx context.Context, name string, newSecret func() (strin
 func (s *Store) inspectTables(ctx context.Context) error {
 	for name, t := range s.tables() {
 		last := t.last() // first: what is acknowledged while the server is asked may not be in its answer
-		state, err := s.buckets[name].state(ctx)
+		state, err := s.buckets[name].State(ctx)
 		if err != nil {
 			return err
 		}
 		if state.LastSeq < last {
-			s.health.fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
+			s.health.Fail(fmt.Errorf("its NATS server has lost %d acknowledged writes of the %s", last-state.LastSeq, name))
 			return nil
 		}
 	}
@@ -277,7 +276,7 @@ type removal struct {
 }
 
 // follow watches what is written to the bucket until the watching ends.
-func (t *table[T]) follow(c *cluster, b jetstreamBucket) {
+func (t *table[T]) follow(c *cluster, b kv.JetStream) {
 	for c.ctx.Err() == nil {
 		_ = t.watch(c, b) // its server is away, or the watcher has been told to begin anew
 		select {
@@ -287,12 +286,12 @@ func (t *table[T]) follow(c *cluster, b jetstreamBucket) {
 	}
 }
 
-func (t *table[T]) watch(c *cluster, b jetstreamBucket) error {
+func (t *table[T]) watch(c *cluster, b kv.JetStream) error {
 	ctx, cancel := context.WithCancel(c.watching())
 	defer cancel()
 	// While servers choose who of them leads, nobody answers.
 	slow := time.AfterFunc(watchTry, cancel)
-	watcher, err := b.store.WatchAll(ctx)
+	watcher, err := b.KV.WatchAll(ctx)
 	slow.Stop()
 	if err != nil {
 		return err
@@ -320,12 +319,12 @@ func (t *table[T]) watch(c *cluster, b jetstreamBucket) error {
 // the value: of a removed one the last.
 func (t *table[T]) take(entry jetstream.KeyValueEntry) (value T, ok bool) {
 	if entry.Operation() == jetstream.KeyValuePut {
-		r := record{key: entry.Key(), data: entry.Value(), revision: entry.Revision()}
+		r := kv.Record{Key: entry.Key(), Data: entry.Value(), Revision: entry.Revision()}
 		value, err := t.decode(r)
 		if err != nil {
 			return value, false // of a newer version: this server does not touch it
 		}
-		t.store(r.key, row[T]{value: value, revision: r.revision})
+		t.store(r.Key, row[T]{value: value, revision: r.Revision})
 		return value, true
 	}
 	t.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 )
 
@@ -31,3 +32,12 @@ func digest(secret string) string {
 
 // keyOf makes any text a key that every bucket takes.
 func keyOf(text string) string { return strings.ToLower(alphabet.EncodeToString([]byte(text))) }
+
+// readableKey returns the text that a key was made of, if it was.
+func readableKey(key string) string {
+	text, err := alphabet.DecodeString(strings.ToUpper(key))
+	if err != nil || len(text) == 0 || slices.ContainsFunc(text, func(b byte) bool { return b < ' ' || b > '~' }) {
+		return key
+	}
+	return string(text)
+}

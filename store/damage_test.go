@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // keptRooms is how many rooms a directory holds that is to be damaged.
@@ -141,10 +142,10 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 				if bucket == "audit" {
 					key = clubAuditKey + ".1"
 				}
-				revision, err := s.buckets[bucket].put(t.Context(), key, []byte(data), 0)
+				revision, err := s.buckets[bucket].Put(t.Context(), key, []byte(data), 0)
 				require.NoError(t, err)
 				if bucket != "audit" {
-					require.NoError(t, s.ledger.note(bucket, key, mark{kind: written, revision: revision, sum: crc32.ChecksumIEEE([]byte(data))}))
+					require.NoError(t, s.ledger.Note(bucket, key, ledger.Mark{Kind: ledger.Written, Revision: revision, Sum: crc32.ChecksumIEEE([]byte(data))}))
 				}
 				require.NoError(t, s.Close())
 
@@ -173,7 +174,7 @@ func TestRecordThatSaysNothingIsSaid(t *testing.T) {
 // TestDamagedLedgerIsSaid damages a line of the ledger.
 func TestDamagedLedgerIsSaid(t *testing.T) {
 	dir := killedDir(t)
-	path := filepath.Join(dir, ledgerFile)
+	path := filepath.Join(dir, ledger.File)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	data[len(data)/2] ^= 1
@@ -225,24 +226,4 @@ func errorsOf(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// TestLedgerIsRewrittenWhenItIsLong writes one record many times.
-func TestLedgerIsRewrittenWhenItIsLong(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "jetstream"), 0o700))
-	l, err := newLedger(dir, map[string]mark{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.close()) }()
-	l.lines = ledgerSlack
-	for n := range uint64(100) {
-		require.NoError(t, l.note("rooms", "x", mark{kind: written, revision: n + 1, sum: uint32(n)}))
-	}
-	require.NoError(t, l.note("rooms", "y", mark{kind: removing, revision: 1}))
-	require.NoError(t, l.note("rooms", "y", mark{kind: removed, revision: 1}))
-	noted, damaged, err := readLedger(dir)
-	require.NoError(t, err)
-	assert.Zero(t, damaged)
-	assert.Equal(t, mark{kind: written, revision: 100, sum: 99}, noted["rooms x"])
-	assert.Less(t, l.lines, 200)
 }

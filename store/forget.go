@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/kv"
 )
 
 // redeemAction is the action of the audit log that says who came by an invite.
@@ -175,9 +176,9 @@ func (s *Store) forgetName(ctx context.Context, id string) error {
 }
 
 func (s *Store) removeAudit(ctx context.Context, key string) error {
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
-	return s.health.explain(s.audit.bucket.remove(ctx, key))
+	return s.health.Explain(s.audit.bucket.Remove(ctx, key))
 }
 
 // auditOf calls see for each entry of the audit log that names an account, or an invite
@@ -192,12 +193,12 @@ func (s *Store) auditOf(ctx context.Context, id string, see func(key string, e A
 	}
 	var all []line
 	invites := make(map[string]bool)
-	err := s.audit.bucket.each(ctx, func(r record) error {
+	err := s.audit.bucket.Each(ctx, func(r kv.Record) error {
 		var e AuditEntry
-		if decode(r.data, &e) != nil {
+		if decode(r.Data, &e) != nil {
 			return nil // what cannot be read names nobody
 		}
-		all = append(all, line{r.key, e})
+		all = append(all, line{r.Key, e})
 		if e.Actor == id && strings.HasPrefix(e.Action, "invite.") {
 			invites[e.Target] = true
 		}

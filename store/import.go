@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/earshot-audio/earshot/store/kv"
 	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
@@ -28,11 +29,11 @@ func (s *Store) Import(ctx context.Context, dir string, secrets map[string]strin
 	if err != nil {
 		return err
 	}
-	mark, err := marks.get(ctx, importMark)
+	mark, err := marks.Get(ctx, importMark)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		err = s.mayImport(ctx, marks)
-	case err == nil && string(mark.data) == importDone:
+	case err == nil && string(mark.Data) == importDone:
 		s.log.Info("what the single server had kept was imported before: --import does nothing any more")
 		return nil
 	}
@@ -56,22 +57,22 @@ func (s *Store) EndImport() {
 }
 
 // mayImport marks that an import begins, unless the cluster has been used.
-func (s *Store) mayImport(ctx context.Context, marks bucket) error {
+func (s *Store) mayImport(ctx context.Context, marks kv.Bucket) error {
 	used := len(s.rooms.all()) + len(s.invites.all()) + len(s.accounts.all()) + len(s.plans.all())
-	if err := marks.each(ctx, func(record) error { used++; return nil }); err != nil {
+	if err := marks.Each(ctx, func(kv.Record) error { used++; return nil }); err != nil {
 		return fmt.Errorf("read the secrets of the cluster: %w", err)
 	}
 	if used > 0 {
 		return errors.New("import what a single server has kept: the cluster has been in use, and an import needs a new one")
 	}
-	_, err := marks.put(ctx, importMark, []byte(importBegun), 0)
+	_, err := marks.Put(ctx, importMark, []byte(importBegun), 0)
 	if err != nil {
 		return fmt.Errorf("begin the import: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) importFrom(ctx context.Context, from *Store, marks bucket, secrets map[string]string) error {
+func (s *Store) importFrom(ctx context.Context, from *Store, marks kv.Bucket, secrets map[string]string) error {
 	copied := 0
 	for _, name := range slices.Sorted(maps.Keys(from.buckets)) {
 		n, err := copyRecords(ctx, from.buckets[name], s.sharedBucket(name, s.buckets[name]))
@@ -81,13 +82,13 @@ func (s *Store) importFrom(ctx context.Context, from *Store, marks bucket, secre
 		copied += n
 	}
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if err := putSame(ctx, marks, record{key: name, data: []byte(secrets[name])}); err != nil {
+		if err := putSame(ctx, marks, kv.Record{Key: name, Data: []byte(secrets[name])}); err != nil {
 			return fmt.Errorf("import the secret %s: %w", name, err)
 		}
 	}
-	begun, err := marks.get(ctx, importMark)
+	begun, err := marks.Get(ctx, importMark)
 	if err == nil {
-		_, err = marks.put(ctx, importMark, []byte(importDone), begun.revision)
+		_, err = marks.Put(ctx, importMark, []byte(importDone), begun.Revision)
 	}
 	if err != nil {
 		return fmt.Errorf("end the import: %w", err)
@@ -98,9 +99,9 @@ func (s *Store) importFrom(ctx context.Context, from *Store, marks bucket, secre
 }
 
 // copyRecords copies what one bucket holds into another.
-func copyRecords(ctx context.Context, from, to bucket) (copied int, err error) {
-	var all []record
-	if err := from.each(ctx, func(r record) error { all = append(all, r); return nil }); err != nil {
+func copyRecords(ctx context.Context, from, to kv.Bucket) (copied int, err error) {
+	var all []kv.Record
+	if err := from.Each(ctx, func(r kv.Record) error { all = append(all, r); return nil }); err != nil {
 		return 0, err
 	}
 	for _, r := range all {
@@ -112,14 +113,14 @@ func copyRecords(ctx context.Context, from, to bucket) (copied int, err error) {
 }
 
 // putSame writes a record that is not there yet, or is there with the same content.
-func putSame(ctx context.Context, to bucket, r record) error {
-	_, err := to.put(ctx, r.key, r.data, 0)
-	if !errors.Is(err, errConflict) {
+func putSame(ctx context.Context, to kv.Bucket, r kv.Record) error {
+	_, err := to.Put(ctx, r.Key, r.Data, 0)
+	if !errors.Is(err, kv.ErrConflict) {
 		return err
 	}
-	there, err := to.get(ctx, r.key)
-	if err == nil && !bytes.Equal(there.data, r.data) {
-		err = fmt.Errorf("%s: %w", readableKey(r.key), errConflict)
+	there, err := to.Get(ctx, r.Key)
+	if err == nil && !bytes.Equal(there.Data, r.Data) {
+		err = fmt.Errorf("%s: %w", readableKey(r.Key), kv.ErrConflict)
 	}
 	return err
 }
@@ -147,25 +148,25 @@ func (s *Store) checkImport(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark, err := marks.get(ctx, importMark)
+	mark, err := marks.Get(ctx, importMark)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
-	case err == nil && string(mark.data) == importBegun:
+	case err == nil && string(mark.Data) == importBegun:
 		return ErrImport
 	}
 	return err
 }
 
 // openSecrets opens the secrets of the cluster.
-func (s *Store) openSecrets(ctx context.Context) (bucket, error) {
-	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout))
+func (s *Store) openSecrets(ctx context.Context) (kv.Bucket, error) {
+	js, err := jetstream.New(s.conn, jetstream.WithDefaultTimeout(kv.OperationTimeout))
 	if err != nil {
 		return nil, err
 	}
-	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-" + secretsBucket, History: 1, Storage: jetstream.FileStorage})
+	secrets, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: "earshot-" + secretsBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return nil, fmt.Errorf("open the secrets of the cluster: %w", err)
 	}
-	return s.sharedBucket(secretsBucket, jetstreamBucket{store: kv}), nil
+	return s.sharedBucket(secretsBucket, kv.JetStream{KV: secrets}), nil
 }

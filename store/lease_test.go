@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
 // shortLease is a lease that a test can wait for.
@@ -77,10 +79,14 @@ func TestSharedLeaseIsMadeAnew(t *testing.T) {
 			s, err := Open(t.Context(), Config{URL: startNATS(t).url(), Node: c.node})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = s.Close() })
-			require.NoError(t, s.lease.bucket.remove(t.Context(), leaseKey))
-			require.ErrorIs(t, s.lease.renew(t.Context()), c.want)
+			js, err := jetstream.New(s.conn)
+			require.NoError(t, err)
+			leases, err := js.KeyValue(t.Context(), stateserver.OwnerBucket)
+			require.NoError(t, err)
+			require.NoError(t, leases.Purge(t.Context(), "owner"))
+			require.ErrorIs(t, s.lease.Renew(t.Context()), c.want)
 			if c.want == nil {
-				require.NoError(t, s.lease.check())
+				require.NoError(t, s.lease.Check())
 			}
 		})
 	}
@@ -171,7 +177,7 @@ func TestOwnerOutlivesItsNATSServer(t *testing.T) {
 		nats.stop()
 		require.Error(t, ban(s, "refused"))
 		require.Error(t, s.Healthy())
-		require.Eventually(t, func() bool { return errors.Is(s.lease.check(), ErrLapsed) }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return errors.Is(s.lease.Check(), ErrLapsed) }, time.Minute, 10*time.Millisecond)
 		require.ErrorIs(t, ban(s, "refused"), ErrLapsed)
 		nats.start()
 		other, err := Open(t.Context(), Config{URL: url})

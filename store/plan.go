@@ -71,10 +71,10 @@ func (s *Store) NewHostCode(ctx context.Context, id string) (code string, err er
 func (s *Store) Plan(ctx context.Context, id string) (Plan, error) {
 	p, there := s.plans.get(keyOf(id))
 	if !there && s.cluster != nil {
-		ctx, cancel := s.health.operation(ctx)
+		ctx, cancel := s.health.Operation(ctx)
 		defer cancel()
 		if err := s.plans.reload(ctx, keyOf(id)); err != nil {
-			return Plan{}, s.health.explain(err)
+			return Plan{}, s.health.Explain(err)
 		}
 		p, there = s.plans.get(keyOf(id))
 	}

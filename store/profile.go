@@ -56,13 +56,13 @@ func (s *Store) Picture(ctx context.Context, name string) ([]byte, error) {
 	if len(name) != CodeLength {
 		return nil, fmt.Errorf("picture: %w", ErrNotFound)
 	}
-	ctx, cancel := s.health.operation(ctx)
+	ctx, cancel := s.health.Operation(ctx)
 	defer cancel()
-	r, err := s.pictures.get(ctx, keyOf(name))
+	r, err := s.pictures.Get(ctx, keyOf(name))
 	if err != nil {
-		return nil, fmt.Errorf("picture: %w", s.health.explain(err))
+		return nil, fmt.Errorf("picture: %w", s.health.Explain(err))
 	}
-	return r.data, nil
+	return r.Data, nil
 }
 
 // Followed returns whom an account follows, without those who have no profile any more. It is
@@ -124,10 +124,10 @@ func (s *Store) changeAccount(ctx context.Context, id string, change func(Accoun
 }
 
 func (s *Store) putPicture(ctx context.Context, name string, picture []byte) error {
-	ctx, cancel := s.health.operation(context.WithoutCancel(ctx))
+	ctx, cancel := s.health.Operation(context.WithoutCancel(ctx))
 	defer cancel()
-	_, err := s.pictures.put(ctx, keyOf(name), picture, 0)
-	return s.health.explain(err)
+	_, err := s.pictures.Put(ctx, keyOf(name), picture, 0)
+	return s.health.Explain(err)
 }
 
 // removePicture removes a picture; empty: none.
@@ -135,7 +135,7 @@ func (s *Store) removePicture(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
 	}
-	ctx, cancel := s.health.operation(context.WithoutCancel(ctx))
+	ctx, cancel := s.health.Operation(context.WithoutCancel(ctx))
 	defer cancel()
-	return s.health.explain(s.pictures.remove(ctx, keyOf(name)))
+	return s.health.Explain(s.pictures.Remove(ctx, keyOf(name)))
 }

@@ -3,20 +3,16 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/earshot-audio/earshot/store/kv"
 )
 
-const (
-	// leaderElected is what NATS servers tell when one of them has become the leader of a stream.
-	// The one that told what is written to it may be gone.
-	leaderElected = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.*"
-	// replicatedTry is how long a read or write of replicas may take. A server that becomes the leader may
-	// take one and never answer it.
-	replicatedTry = 3 * time.Second
-)
+// leaderElected is what NATS servers tell when one of them has become the leader of a stream.
+// The one that told what is written to it may be gone.
+const leaderElected = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.*"
 
 // openBucket opens a bucket, and makes it the first time.
 func (s *Store) openBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
@@ -26,9 +22,14 @@ func (s *Store) openBucket(ctx context.Context, js jetstream.JetStream, cfg jets
 	return s.peer.OpenBucket(ctx, js, cfg)
 }
 
-// unheard reports whether nobody can have taken a write, since no server leads the bucket now.
-func unheard(err error) bool {
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
+// sharedBucket is a bucket that the servers of a cluster write to. An audit entry waits until there
+// is a server that takes it: nobody is told that it was not written.
+func (s *Store) sharedBucket(name string, held kv.JetStream) kv.Bucket {
+	var replicas *nats.Conn
+	if s.peer != nil {
+		replicas = s.conn
+	}
+	return kv.NewShared(held, s.lease, replicas, name == auditBucket)
 }
 
 // WatchAnew reads what other servers write anew: the one that told of it may be gone. Without

@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/earshot-audio/earshot/internal/reach"
+	"github.com/earshot-audio/earshot/store/kv"
+	"github.com/earshot-audio/earshot/store/ledger"
 	"github.com/earshot-audio/earshot/store/stateserver"
 )
 
@@ -51,7 +53,7 @@ type Config struct {
 	Importing bool
 	// Log is where the store writes what goes wrong. Default: nowhere.
 	Log *slog.Logger
-	// leaseTTL is how long the lease of an external store lasts; zero: [leaseTTL].
+	// leaseTTL is how long the lease of an external store lasts; zero: 10 s.
 	leaseTTL time.Duration
 	// maxAuditBytes is how large the audit log may be; zero: [maxAuditBytes].
 	maxAuditBytes int
@@ -65,16 +67,16 @@ type Store struct {
 	embedded *stateserver.Embedded // nil with an external server
 	peer     *stateserver.Peer     // nil unless the nodes keep the store themselves
 	conn     *nats.Conn
-	lease    *lease // nil: the directory is locked
-	dir      string // of the embedded server; empty: there is none
-	health   *health
-	ledger   *ledger
-	buckets  map[string]jetstreamBucket
+	lease    *kv.Lease // nil: the directory is locked
+	dir      string    // of the embedded server; empty: there is none
+	health   *kv.Health
+	ledger   *ledger.Ledger
+	buckets  map[string]kv.JetStream
 	rooms    *table[roomRecord]
 	invites  *table[Invite]
 	accounts *table[Account]
 	plans    *table[Plan]
-	pictures bucket // which are too large for a copy in memory
+	pictures kv.Bucket // which are too large for a copy in memory
 	audit    *auditLog
 
 	cluster *cluster // nil: this server owns the store
@@ -95,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	s := &Store{log: cfg.Log, health: newHealth(), buckets: map[string]jetstreamBucket{}}
+	s := &Store{log: cfg.Log, health: kv.NewHealth(), buckets: map[string]kv.JetStream{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -105,26 +107,26 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var fences []*fenced
-	open := func(name string, keep time.Duration) bucket {
+	var fences []*kv.Fenced
+	open := func(name string, keep time.Duration) kv.Bucket {
 		if err != nil {
 			return nil
 		}
-		var held jetstreamBucket
+		var held kv.JetStream
 		if held, err = s.streamOf(ctx, js, name, keep); err != nil {
 			return nil
 		}
 		if s.lease == nil {
 			return held
 		}
-		if s.lease.shared && s.lease.joined {
+		if s.lease.Shared && s.lease.Joined {
 			return s.sharedBucket(name, held)
 		}
-		var b *fenced
-		if b, err = fence(ctx, js, name, held, s.lease); err == nil {
+		var b *kv.Fenced
+		if b, err = kv.Fence(ctx, js, name, held, s.lease); err == nil {
 			fences = append(fences, b)
 		}
-		if s.lease.shared {
+		if s.lease.Shared {
 			return s.sharedBucket(name, held)
 		}
 		return b
@@ -137,19 +139,19 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	switch {
 	case cfg.Node != "":
-		if err := s.lease.renew(ctx); err != nil { // to open replicas may take longer than it lasts
+		if err := s.lease.Renew(ctx); err != nil { // to open replicas may take longer than it lasts
 			return nil, fmt.Errorf("share the lease of the store: %w", err)
 		}
-		s.lease.keep(s.inspector(s.inspectTables))
+		s.lease.Keep(s.inspector(s.inspectTables))
 	case s.lease != nil:
-		s.lease.keep(s.inspector(func(ctx context.Context) error { return inspectAll(ctx, fences) }))
+		s.lease.Keep(s.inspector(func(ctx context.Context) error { return kv.InspectAll(ctx, fences) }))
 	}
 	largest := cmp.Or(cfg.maxAuditBytes, maxAuditBytes)
 	s.audit = newAuditLog(audit, s.log, s.health, largest, func(ctx context.Context, announce func(uint64) error) (uint64, error) {
 		return dropOldest(ctx, s.buckets[auditBucket], largest, announce)
 	})
-	if err := s.load(ctx, func(name string) bucket { return opened[name] }); err != nil {
-		if errors.Is(err, errStalled) && s.embedded != nil {
+	if err := s.load(ctx, func(name string) kv.Bucket { return opened[name] }); err != nil {
+		if errors.Is(err, kv.ErrStalled) && s.embedded != nil {
 			err = damaged(cfg.Dir, err.Error())
 		}
 		return nil, err
@@ -170,7 +172,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 }
 
 // streamOf opens a bucket, and makes it the first time.
-func (s *Store) streamOf(ctx context.Context, js jetstream.JetStream, name string, keep time.Duration) (jetstreamBucket, error) {
+func (s *Store) streamOf(ctx context.Context, js jetstream.JetStream, name string, keep time.Duration) (kv.JetStream, error) {
 	held, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{
 		Bucket: "earshot-" + name, History: 1, TTL: keep, Storage: jetstream.FileStorage,
 	})
@@ -179,20 +181,20 @@ func (s *Store) streamOf(ctx context.Context, js jetstream.JetStream, name strin
 		stream, err = js.Stream(ctx, "KV_"+held.Bucket())
 	}
 	if err != nil {
-		return jetstreamBucket{}, fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
+		return kv.JetStream{}, fmt.Errorf("open the %s of the store: %w; it needs a NATS server with JetStream, and room on its disk", name, err)
 	}
-	s.buckets[name] = jetstreamBucket{held, stream}
+	s.buckets[name] = kv.JetStream{KV: held, Stream: stream}
 	return s.buckets[name], nil
 }
 
 // Memory returns a store that ends with the process, for a server that keeps
 // nothing.
 func Memory() *Store {
-	s := &Store{log: slog.New(slog.DiscardHandler), health: newHealth()}
+	s := &Store{log: slog.New(slog.DiscardHandler), health: kv.NewHealth()}
 	// Loading nothing from memory cannot fail.
-	_ = s.load(context.Background(), func(string) bucket { return newMemoryBucket(0) })
-	s.pictures = newMemoryBucket(0)
-	s.audit = newAuditLog(newMemoryBucket(MaxEntries), s.log, s.health, maxAuditBytes, nil)
+	_ = s.load(context.Background(), func(string) kv.Bucket { return kv.NewMemory(0) })
+	s.pictures = kv.NewMemory(0)
+	s.audit = newAuditLog(kv.NewMemory(MaxEntries), s.log, s.health, maxAuditBytes, nil)
 	return s
 }
 
@@ -217,7 +219,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 		nats.ReconnectBufSize(-1),
 	}
 	if own {
-		if s.embedded, err = stateserver.Embed(cfg.Dir, cfg.Log, s.health.fail); err != nil {
+		if s.embedded, err = stateserver.Embed(cfg.Dir, cfg.Log, s.health.Fail); err != nil {
 			return nil, err
 		}
 		options = append(options, s.embedded.Connect())
@@ -240,7 +242,7 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 			return nil, fmt.Errorf("open the store: %w", err)
 		}
 	}
-	if js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(operationTimeout)); err != nil {
+	if js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(kv.OperationTimeout)); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	if own {
@@ -258,21 +260,21 @@ func (s *Store) connect(ctx context.Context, cfg Config) (js jetstream.JetStream
 // own makes this server the owner of an external store. An owner answers a request, so
 // that another that starts is refused at once, also one of v0.1.0, which knows no lease.
 func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) error {
-	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != sharedHolder) {
+	if answer, err := s.conn.Request(ownerSubject, nil, ownerTimeout); err == nil && (cfg.Node == "" || string(answer.Data) != kv.SharedHolder) {
 		return fmt.Errorf("the NATS server of the store: %w", ErrBusy)
 	}
-	kv, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: stateserver.OwnerBucket, History: 1, Storage: jetstream.FileStorage})
+	owners, err := s.openBucket(ctx, js, jetstream.KeyValueConfig{Bucket: stateserver.OwnerBucket, History: 1, Storage: jetstream.FileStorage})
 	if err != nil {
 		return fmt.Errorf("open the lease of the store: %w; it needs a NATS server with JetStream, and room on its disk", err)
 	}
 	// Of replicas it is read from the one that leads: another that was away says that there is none.
-	held := s.sharedBucket(stateserver.OwnerBucket, jetstreamBucket{store: kv})
-	if s.lease, err = acquire(ctx, held, cmp.Or(cfg.leaseTTL, leaseTTL), s.health, cfg.Log, cfg.Node != ""); err != nil {
+	held := s.sharedBucket(stateserver.OwnerBucket, kv.JetStream{KV: owners})
+	if s.lease, err = kv.Acquire(ctx, held, kv.Claim{Holder: NewCode(), Shared: cfg.Node != "", TTL: cfg.leaseTTL, Version: recordVersion}, s.health, cfg.Log); err != nil {
 		return err
 	}
 	var answer []byte // nothing, or that the cluster owns it
 	if cfg.Node != "" {
-		answer = []byte(sharedHolder)
+		answer = []byte(kv.SharedHolder)
 	}
 	if cfg.Importing {
 		if s.imported, err = stateserver.AnswerImport(s.conn); err != nil {
@@ -280,7 +282,7 @@ func (s *Store) own(ctx context.Context, js jetstream.JetStream, cfg Config) err
 		}
 	}
 	_, err = s.conn.Subscribe(ownerSubject, func(m *nats.Msg) {
-		if s.lease.check() == nil {
+		if s.lease.Check() == nil {
 			_ = m.Respond(answer)
 		}
 	})
@@ -312,15 +314,15 @@ func (s *Store) Healthy() error {
 	if s.conn != nil && !s.conn.IsConnected() {
 		return errors.New("the store's NATS server cannot be reached")
 	}
-	if err := s.health.check(); err != nil {
+	if err := s.health.Check(); err != nil {
 		return err
 	}
-	if err := s.lease.check(); err != nil {
+	if err := s.lease.Check(); err != nil {
 		return err
 	}
-	if err := s.ledger.check(); err != nil {
-		s.health.fail(err)
-		return s.health.check()
+	if err := s.ledger.Check(); err != nil {
+		s.health.Fail(err)
+		return s.health.Check()
 	}
 	switch {
 	case s.dir != "":
@@ -340,20 +342,20 @@ func (s *Store) Close() error {
 		s.audit.close()
 	}
 	var err error
-	if s.dir != "" && s.health.check() == nil && s.ledger.check() == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+	if s.dir != "" && s.health.Check() == nil && s.ledger.Check() == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), kv.OperationTimeout)
 		defer cancel()
 		var now checkpoint
 		if now, err = s.takeCheckpoint(ctx); err == nil {
 			err = now.write(s.dir)
 		}
 	}
-	err = errors.Join(err, s.lease.close())
+	err = errors.Join(err, s.lease.Close())
 	if s.conn != nil {
 		s.conn.Close()
 	}
 	if s.embedded != nil {
-		err = errors.Join(err, s.embedded.Close(), s.ledger.close())
+		err = errors.Join(err, s.embedded.Close(), s.ledger.Close())
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/kv"
 )
 
 func TestMain(m *testing.M) {
@@ -136,9 +137,9 @@ func TestInviteCodeIsStoredHashed(t *testing.T) {
 	made, code, err := s.CreateInvite(t.Context(), Invite{Room: "a", Role: room.Listener, Uses: 1, Created: noon, Expires: noon.Add(time.Hour)})
 	require.NoError(t, err)
 	assert.Len(t, code, CodeLength)
-	raw, err := s.invites.bucket.get(t.Context(), made.ID)
+	raw, err := s.invites.bucket.Get(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.NotContains(t, string(raw.data), code)
+	assert.NotContains(t, string(raw.Data), code)
 	assert.Equal(t, made.ID, s.InviteID(code))
 	_, key, err := s.CreateAccount(t.Context(), "Ada", "", 2, noon)
 	require.NoError(t, err)
@@ -298,18 +299,18 @@ func TestRedeemOneUseInviteTenThousandTimes(t *testing.T) {
 
 // counting is a bucket that counts what is asked of it.
 type counting struct {
-	bucket
+	kv.Bucket
 	asked atomic.Int64
 }
 
-func (c *counting) put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+func (c *counting) Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	c.asked.Add(1)
-	return c.bucket.put(ctx, key, data, revision)
+	return c.Bucket.Put(ctx, key, data, revision)
 }
 
-func (c *counting) get(ctx context.Context, key string) (record, error) {
+func (c *counting) Get(ctx context.Context, key string) (kv.Record, error) {
 	c.asked.Add(1)
-	return c.bucket.get(ctx, key)
+	return c.Bucket.Get(ctx, key)
 }
 
 // A code that lets nobody in costs the same work whatever the reason: a hash, a look
@@ -319,7 +320,7 @@ func TestRedeemUnusableCodeWritesNothing(t *testing.T) {
 	s := Memory()
 	defer func() { assert.NoError(t, s.Close()) }()
 	codes := refused(t, s)
-	disk := &counting{bucket: s.invites.bucket}
+	disk := &counting{Bucket: s.invites.bucket}
 	s.invites.bucket = disk
 	for name, code := range codes {
 		_, err := s.Redeem(t.Context(), code, noon)

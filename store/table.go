@@ -11,23 +11,22 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/earshot-audio/earshot/store/kv"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
-const (
-	// operationTimeout is how long one read or write of the store may take.
-	operationTimeout = 10 * time.Second
-	// maxAttempts is how often a change is tried, if other writes come between its
-	// read and its write.
-	maxAttempts = 20
-)
+// maxAttempts is how often a change is tried, if other writes come between its read and
+// its write.
+const maxAttempts = 20
 
 // table is a bucket of values of one type, with a copy in memory. Values are never
 // changed in place: a change puts a new one. It is safe for concurrent use.
 type table[T any] struct {
 	name   string
-	bucket bucket
-	health *health
-	ledger *ledger // nil: there is none
+	bucket kv.Bucket
+	health *kv.Health
+	ledger *ledger.Ledger // nil: there is none
 
 	// shared reports that other servers write to the bucket, see [table.follow]. It is set
 	// before the table is used.
@@ -48,7 +47,7 @@ type table[T any] struct {
 
 // unreadable is a record that is whole and says nothing.
 type unreadable struct {
-	bucket bucket
+	bucket kv.Bucket
 	key    string
 	err    error
 }
@@ -61,17 +60,17 @@ type row[T any] struct {
 
 // newTable makes a table and reads all that the bucket holds. What a newer version wrote is
 // an error; what nobody can read is noted.
-func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*table[T], error) {
+func newTable[T any](ctx context.Context, name string, b kv.Bucket, h *kv.Health) (*table[T], error) {
 	t := &table[T]{name: name, bucket: b, health: h, rows: make(map[string]row[T])}
-	err := b.each(ctx, func(r record) error {
+	err := b.Each(ctx, func(r kv.Record) error {
 		value, err := t.decode(r)
 		switch {
 		case errors.Is(err, ErrNewer):
 			return err
 		case err != nil:
-			t.unreadable = append(t.unreadable, unreadable{b, r.key, err})
+			t.unreadable = append(t.unreadable, unreadable{b, r.Key, err})
 		default:
-			t.rows[r.key] = row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)}
+			t.rows[r.Key] = row[T]{value, r.Revision, crc32.ChecksumIEEE(r.Data)}
 		}
 		return nil
 	})
@@ -81,9 +80,9 @@ func newTable[T any](ctx context.Context, name string, b bucket, h *health) (*ta
 	return t, nil
 }
 
-func (t *table[T]) decode(r record) (value T, err error) {
-	if err := decode(r.data, &value); err != nil {
-		return value, fmt.Errorf("the record %s of the %s: %w", readableKey(r.key), t.name, err)
+func (t *table[T]) decode(r kv.Record) (value T, err error) {
+	if err := decode(r.Data, &value); err != nil {
+		return value, fmt.Errorf("the record %s of the %s: %w", readableKey(r.Key), t.name, err)
 	}
 	return value, nil
 }
@@ -118,7 +117,7 @@ func (t *table[T]) all() []T {
 func (t *table[T]) change(ctx context.Context, key string, change func(value T, there bool) (T, error)) (T, error) {
 	var none T
 	// A caller that gives up does not end the write: nobody would know whether it is there.
-	ctx, cancel := t.health.operation(context.WithoutCancel(ctx))
+	ctx, cancel := t.health.Operation(context.WithoutCancel(ctx))
 	defer cancel()
 	begun, fresh := time.Now(), false
 	for attempt := 0; attempt < maxAttempts || t.shared && time.Since(begun) < shareFor; attempt++ {
@@ -130,7 +129,7 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 			// It may have been refused for what another server has changed since.
 			fresh = true
 			if err := t.reload(ctx, key); err != nil {
-				return none, t.health.explain(err)
+				return none, t.health.Explain(err)
 			}
 			continue
 		}
@@ -141,29 +140,29 @@ func (t *table[T]) change(ctx context.Context, key string, change func(value T, 
 		if err != nil {
 			return none, fmt.Errorf("encode a record of the %s: %w", t.name, err)
 		}
-		revision, err := t.bucket.put(ctx, key, data, old.revision)
+		revision, err := t.bucket.Put(ctx, key, data, old.revision)
 		switch {
 		case err == nil:
 			sum := crc32.ChecksumIEEE(data)
 			t.store(key, row[T]{value, revision, sum})
-			if err := t.note(key, mark{kind: written, revision: revision, sum: sum}); err != nil {
+			if err := t.note(key, ledger.Mark{Kind: ledger.Written, Revision: revision, Sum: sum}); err != nil {
 				return none, fmt.Errorf("write to the %s: %w", t.name, err)
 			}
 			return value, nil
-		case errors.Is(err, errConflict):
+		case errors.Is(err, kv.ErrConflict):
 			if err := t.reload(ctx, key); err != nil {
 				return none, err
 			}
 			if attempt > 0 && t.shared { // not all of them at once again
 				t.pause(ctx, attempt)
 			}
-		case t.shared && unheard(err) && time.Since(begun) < shareFor:
+		case t.shared && kv.Unheard(err) && time.Since(begun) < shareFor:
 			t.pause(ctx, attempt) // where another server stops in order, the next one leads at once
 		default:
-			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.explain(err))
+			return none, fmt.Errorf("write to the %s: %w", t.name, t.health.Explain(err))
 		}
 	}
-	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, errConflict, maxAttempts)
+	return none, fmt.Errorf("write to the %s: %w %d times in a row", t.name, kv.ErrConflict, maxAttempts)
 }
 
 // store takes a written value into memory, unless a later one is there already.
@@ -176,11 +175,11 @@ func (t *table[T]) store(key string, r row[T]) {
 }
 
 // marks adds what the ledger has to say of the records.
-func (t *table[T]) marks(into map[string]mark) {
+func (t *table[T]) marks(into map[string]ledger.Mark) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for key, r := range t.rows {
-		into[t.name+" "+key] = mark{kind: written, revision: r.revision, sum: r.sum}
+		into[t.name+" "+key] = ledger.Mark{Kind: ledger.Written, Revision: r.revision, Sum: r.sum}
 	}
 }
 
@@ -188,11 +187,11 @@ func (t *table[T]) marks(into map[string]mark) {
 func (t *table[T]) damaged() []unreadable { return t.unreadable }
 
 // keepLedger sets the ledger, before the table is used.
-func (t *table[T]) keepLedger(l *ledger) { t.ledger = l }
+func (t *table[T]) keepLedger(l *ledger.Ledger) { t.ledger = l }
 
 // reload reads a value that differs from the one in memory.
 func (t *table[T]) reload(ctx context.Context, key string) error {
-	r, err := t.bucket.get(ctx, key)
+	r, err := t.bucket.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		t.mu.Lock()
 		delete(t.rows, key)
@@ -206,7 +205,7 @@ func (t *table[T]) reload(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	t.store(key, row[T]{value, r.revision, crc32.ChecksumIEEE(r.data)})
+	t.store(key, row[T]{value, r.Revision, crc32.ChecksumIEEE(r.Data)})
 	return nil
 }
 
@@ -223,31 +222,31 @@ func (t *table[T]) digest() string {
 
 // remove removes a value.
 func (t *table[T]) remove(ctx context.Context, key string) error {
-	ctx, cancel := t.health.operation(context.WithoutCancel(ctx))
+	ctx, cancel := t.health.Operation(context.WithoutCancel(ctx))
 	defer cancel()
 	t.mu.RLock()
 	last := t.rows[key].revision
 	t.mu.RUnlock()
-	if err := t.note(key, mark{kind: removing, revision: last}); err != nil {
+	if err := t.note(key, ledger.Mark{Kind: ledger.Removing, Revision: last}); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, err)
 	}
-	if err := t.bucket.remove(ctx, key); err != nil {
-		return fmt.Errorf("remove from the %s: %w", t.name, t.health.explain(err))
+	if err := t.bucket.Remove(ctx, key); err != nil {
+		return fmt.Errorf("remove from the %s: %w", t.name, t.health.Explain(err))
 	}
 	t.mu.Lock()
 	delete(t.rows, key)
 	t.mu.Unlock()
-	if err := t.note(key, mark{kind: removed, revision: last}); err != nil {
+	if err := t.note(key, ledger.Mark{Kind: ledger.Removed, Revision: last}); err != nil {
 		return fmt.Errorf("remove from the %s: %w", t.name, err)
 	}
 	return nil
 }
 
 // note notes a record in the ledger. If that fails, the store has failed.
-func (t *table[T]) note(key string, m mark) error {
-	err := t.ledger.note(t.name, key, m)
+func (t *table[T]) note(key string, m ledger.Mark) error {
+	err := t.ledger.Note(t.name, key, m)
 	if err != nil {
-		t.health.fail(err)
+		t.health.Fail(err)
 	}
 	return err
 }

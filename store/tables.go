@@ -5,16 +5,19 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/earshot-audio/earshot/store/kv"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // anyTable is what is done with every table alike, whatever its values are.
 type anyTable interface {
-	marks(into map[string]mark)
+	marks(into map[string]ledger.Mark)
 	digest() string
 	last() uint64
 	damaged() []unreadable
-	keepLedger(l *ledger)
-	share(c *cluster, b jetstreamBucket)
+	keepLedger(l *ledger.Ledger)
+	share(c *cluster, b kv.JetStream)
 }
 
 // tables returns the tables by the names of their buckets: a kind of record that is not
@@ -27,8 +30,8 @@ func (s *Store) tables() map[string]anyTable {
 func (s *Store) tableNames() []string { return slices.Sorted(maps.Keys(s.tables())) }
 
 // openEach opens the buckets of tables, whose records are kept for ever.
-func openEach(names []string, open func(name string, keep time.Duration) bucket) map[string]bucket {
-	opened := map[string]bucket{}
+func openEach(names []string, open func(name string, keep time.Duration) kv.Bucket) map[string]kv.Bucket {
+	opened := map[string]kv.Bucket{}
 	for _, name := range names {
 		opened[name] = open(name, 0)
 	}
@@ -36,7 +39,7 @@ func openEach(names []string, open func(name string, keep time.Duration) bucket)
 }
 
 // load reads all tables. bucketOf returns the bucket of each by its name.
-func (s *Store) load(ctx context.Context, bucketOf func(name string) bucket) (err error) {
+func (s *Store) load(ctx context.Context, bucketOf func(name string) kv.Bucket) (err error) {
 	if s.rooms, err = newTable[roomRecord](ctx, "rooms", bucketOf("rooms"), s.health); err != nil {
 		return err
 	}

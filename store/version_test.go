@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room"
+	"github.com/earshot-audio/earshot/store/ledger"
 )
 
 // earlier unpacks a data directory that an earlier version has written, see
@@ -79,7 +80,7 @@ func TestStoreOfEarlierVersions(t *testing.T) {
 	for _, name := range []string{"v0.1.0", "ledger"} {
 		t.Run(name, func(t *testing.T) {
 			dir := earlier(t, name)
-			_, err := os.Stat(filepath.Join(dir, ledgerFile))
+			_, err := os.Stat(filepath.Join(dir, ledger.File))
 			require.Equal(t, name == "v0.1.0", os.IsNotExist(err), "v0.1.0 has no ledger")
 			var want expected
 			data, err := os.ReadFile(filepath.Join(dir, "expected.json"))
@@ -183,7 +184,7 @@ func TestNewerRecordIsRefused(t *testing.T) {
 		t.Run(bucketName, func(t *testing.T) {
 			lasting(t, func(t *testing.T, p place) {
 				s := p.open()
-				_, err := s.buckets[bucketName].put(t.Context(), keyOf("new"), newer, 0)
+				_, err := s.buckets[bucketName].Put(t.Context(), keyOf("new"), newer, 0)
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 				for _, repair := range []bool{false, true} {
@@ -199,17 +200,17 @@ func TestNewerRecordIsRefused(t *testing.T) {
 	t.Run("while it runs", func(t *testing.T) {
 		every(t, func(t *testing.T, s *Store) {
 			require.NoError(t, s.PutRoom(room.State{Config: room.Config{Name: "a"}, Created: noon}))
-			_, err := s.rooms.bucket.put(t.Context(), keyOf("a"), newer, s.rooms.rows[keyOf("a")].revision)
+			_, err := s.rooms.bucket.Put(t.Context(), keyOf("a"), newer, s.rooms.rows[keyOf("a")].revision)
 			require.NoError(t, err)
 			require.ErrorIs(t, s.PutRoom(room.State{Config: room.Config{Name: "a"}, Created: noon}), ErrNewer)
-			r, err := s.rooms.bucket.get(t.Context(), keyOf("a"))
+			r, err := s.rooms.bucket.Get(t.Context(), keyOf("a"))
 			require.NoError(t, err)
-			assert.Equal(t, newer, r.data, "it is as it was")
+			assert.Equal(t, newer, r.Data, "it is as it was")
 		})
 	})
 	t.Run("the audit trail", func(t *testing.T) {
 		every(t, func(t *testing.T, s *Store) {
-			_, err := s.audit.bucket.put(t.Context(), clubAuditKey+".1", newer, 0)
+			_, err := s.audit.bucket.Put(t.Context(), clubAuditKey+".1", newer, 0)
 			require.NoError(t, err)
 			_, err = s.AuditLog(t.Context(), "", 1)
 			require.ErrorIs(t, err, ErrNewer)
@@ -256,7 +257,7 @@ func sumOf(t *testing.T, dir string) (sum [sha256.Size]byte) {
 // TestLostLedgerIsSaid removes the ledger of a directory: only v0.1.0 had none.
 func TestLostLedgerIsSaid(t *testing.T) {
 	dir := killedDir(t)
-	require.NoError(t, os.Remove(filepath.Join(dir, ledgerFile)))
+	require.NoError(t, os.Remove(filepath.Join(dir, ledger.File)))
 	_, err := Open(t.Context(), Config{Dir: dir})
 	require.ErrorContains(t, err, "its ledger is lost")
 	s, err := Open(t.Context(), Config{Dir: dir, Repair: true})

@@ -17,7 +17,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
 // BenchmarkForeignListeners measures how many packets a second a core of the server brings
@@ -55,7 +55,7 @@ func BenchmarkForeignListeners(b *testing.B) {
 
 func usageOf(b *testing.B, pid int) time.Duration {
 	b.Helper()
-	u, err := host.ProcessUsage(pid)
+	u, err := process.UsageOf(pid)
 	require.NoError(b, err)
 	return u.CPU
 }

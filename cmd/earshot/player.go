@@ -14,7 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/report"
+	"github.com/earshot-audio/earshot/loadgen/progress"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -46,9 +46,9 @@ func (p player) play(ctx context.Context, f target.Flags, s *scenario.Scenario) 
 	if dumb() {
 		width = 0
 	}
-	progress := report.NewProgress(p.stderr, width)
+	shown := progress.New(p.stderr, width)
 	if !p.quiet {
-		cfg.Progress = progress.Show
+		cfg.Progress = shown.Show
 	}
 	cfg.Watch = p.watch.follow(&cfg)
 	var result *loadgen.Result
@@ -57,7 +57,7 @@ func (p player) play(ctx context.Context, f target.Flags, s *scenario.Scenario) 
 	} else {
 		result, err = loadgen.Run(ctx, cfg)
 	}
-	progress.Done()
+	shown.Done()
 	stopped := server.Close()
 	cause := context.Cause(ctx)
 	switch {

@@ -24,6 +24,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/serverprocess"
 	"github.com/earshot-audio/earshot/internal/urltext"
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/workers"
 )
 
@@ -140,7 +141,7 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, against targ
 	if err := c.Wait(ctx, f.wait); err != nil {
 		return fail(err)
 	}
-	stage, err := loadgen.OpenStage(ctx, cfg)
+	stage, err := coordinator.OpenStage(ctx, cfg)
 	if err != nil {
 		return fail(err)
 	}
@@ -148,7 +149,7 @@ func (f workersFlags) play(ctx context.Context, cfg loadgen.Config, against targ
 	if err != nil {
 		return fail(errors.Join(err, stage.Close()))
 	}
-	result, err := loadgen.Coordinate(ctx, cfg, clock, c)
+	result, err := coordinator.Run(ctx, cfg, clock, c)
 	if err != nil {
 		return nil, errors.Join(err, stage.Close())
 	}

@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/report"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/workers"
@@ -118,12 +119,12 @@ func playedByWorkersOf(t *testing.T, n int, s *scenario.Scenario, drive func() d
 	}
 	cfg := loadgen.Config{Scenario: s, Driver: drive()}
 	require.NoError(t, c.Wait(t.Context(), patience))
-	stage, err := loadgen.OpenStage(t.Context(), cfg)
+	stage, err := coordinator.OpenStage(t.Context(), cfg)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, stage.Close()) }()
 	clock, err := c.Start(stage.Tickets)
 	require.NoError(t, err)
-	result, err := loadgen.Coordinate(t.Context(), cfg, clock, c)
+	result, err := coordinator.Run(t.Context(), cfg, clock, c)
 	if err = errors.Join(err, playing.Wait()); err != nil {
 		return nil, err
 	}
@@ -202,19 +203,19 @@ hold: 9s
 // slowAtTheEnd is the meter of a server that takes its time to say what it uses, when it is asked at the end
 // of the steady state.
 type slowAtTheEnd struct {
-	host.Meter
+	meter.Meter
 	takes time.Duration
 	asked atomic.Int32
 }
 
-func (m *slowAtTheEnd) Details(ctx context.Context) (host.Details, error) {
+func (m *slowAtTheEnd) Details(ctx context.Context) (meter.Details, error) {
 	if m.asked.Add(1) > 1 {
 		select {
 		case <-time.After(m.takes):
 		case <-ctx.Done():
 		}
 	}
-	return host.Details{}, nil
+	return meter.Details{}, nil
 }
 
 // A worker that is held up at the end of the steady state ends it with the others, and is not lost: what it
@@ -234,7 +235,7 @@ thresholds: {joined: rate == 1}
 	r := tried(t, func() (*loadgen.Result, error) {
 		return playedByWorkers(t, 2, s, serve(t), func(worker int, cfg *loadgen.Config) {
 			if worker == 1 {
-				cfg.Server = &slowAtTheEnd{Meter: host.ProcessMeter{PID: os.Getpid()}, takes: takes}
+				cfg.Server = &slowAtTheEnd{Meter: meter.Process{PID: os.Getpid()}, takes: takes}
 			}
 		})
 	})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 )
 
 const (
@@ -140,7 +140,7 @@ func (b *broadcast) bounded(before uint64) error {
 
 // memory is the server's.
 func (b *broadcast) memory() uint64 {
-	u, err := host.ProcessMeter{PID: b.server.PID()}.Usage(b.t.Context())
+	u, err := meter.Process{PID: b.server.PID()}.Usage(b.t.Context())
 	require.NoError(b.t, err)
 	return u.Memory
 }

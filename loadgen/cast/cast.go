@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
@@ -31,7 +32,7 @@ type Setting struct {
 	Driver   driver.Driver
 	TURN     client.TURN // of those who go by a TURN server
 	Nodes    Nodes       // nil if none were started for the run
-	Share    Share       // whom of the run's people this process plays
+	Share    share.Share // whom of the run's people this process plays
 	Cores    int         // that it may use
 
 	Clock      *timebase.Clock

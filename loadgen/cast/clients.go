@@ -75,12 +75,6 @@ func (c *clients) sections(g scenario.Group) int {
 	return cmp.Or(g.Sections, c.capabilities.Sections, c.scenario.Room.Slots)
 }
 
-// One listener in a hundred is a probe, and at least two are.
-const (
-	listenersPerProbe = 100
-	minProbes         = 2
-)
-
 // errTransports means that listeners were to go by something that their clients do not.
 var errTransports = fmt.Errorf("%w: listeners who go by tcp or turn: this server lets only whole WebRTC clients stay, which go by UDP here: leave out their transport", driver.ErrUnsupported)
 

@@ -39,7 +39,7 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 			cancel()
 		}
 	})()
-	o, err := c.others.Order(waiting, c.Share.owner(h.number), link.Order{Room: h.number, Verb: verb, Member: member})
+	o, err := c.others.Order(waiting, c.Share.Owner(h.number), link.Order{Room: h.number, Verb: verb, Member: member})
 	switch {
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
 		return 0, ctx.Err()
@@ -59,7 +59,7 @@ func (h *roomRun) order(ctx context.Context, on driver.Remote, verb scenario.Ver
 
 // Obey carries out another worker's order in a room that this one owns.
 func (c *Cast) Obey(ctx context.Context, o link.Order) link.Outcome {
-	if o.Room < 0 || o.Room >= len(c.Rooms) || c.Rooms[o.Room] == nil || !c.Share.owns(o.Room) {
+	if o.Room < 0 || o.Room >= len(c.Rooms) || c.Rooms[o.Room] == nil || !c.Share.Owns(o.Room) {
 		return link.Outcome{Error: fmt.Sprintf("there is no room %d here to moderate", o.Room), InDoubt: true}
 	}
 	on, ok := c.Rooms[o.Room].client.(driver.Remote)

@@ -141,11 +141,11 @@ func (h *roomRun) add(g, n int) {
 	if group.Role == scenario.Listener {
 		number := h.castListeners*c.Scenario.Rooms + h.number // of all rooms
 		h.castListeners++
-		if !c.Share.has(number) {
+		if !c.Share.Has(number) {
 			return
 		}
 		p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)
-		p.probe = c.Share.isProbe(number, c.Scenario.Listeners()*c.Scenario.Rooms)
+		p.probe = c.Share.IsProbe(number, c.Scenario.Listeners()*c.Scenario.Rooms)
 		p.via = group.Transport.Of(n*c.Scenario.Rooms + h.number)
 		if p.probe {
 			p.via = network.UDP
@@ -166,7 +166,7 @@ func (h *roomRun) add(g, n int) {
 		p.mic = h.mics
 		h.mics++
 	}
-	if !c.Share.has(number) {
+	if !c.Share.Has(number) {
 		return
 	}
 	p.impairment = clients.emulator.NewImpairment(group.Network, h.number, g, n)

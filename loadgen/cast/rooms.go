@@ -7,6 +7,7 @@ import (
 
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -149,9 +150,9 @@ func (rs Rooms) crossed(into map[int]*metric.Trend) {
 }
 
 // noShows is how many did not come who were invited into the rooms that a share owns.
-func (rs Rooms) noShows(share Share) (n uint64) {
+func (rs Rooms) noShows(share share.Share) (n uint64) {
 	for _, h := range rs {
-		if share.owns(h.number) {
+		if share.Owns(h.number) {
 			n += h.client.NoShows()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/problem"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
+	"github.com/earshot-audio/earshot/loadgen/share"
 	"github.com/earshot-audio/earshot/loadgen/tally"
 )
 
@@ -117,7 +118,7 @@ func (c *Cast) PlayEvent(ctx context.Context, i int, e scenario.Event, at time.D
 func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 	problems, action := h.cast.Problems, actionOf(e.Do.Spec())
 	if action.room != nil {
-		if e.Do == scenario.InviteGuest && !h.cast.Share.owns(h.number) {
+		if e.Do == scenario.InviteGuest && !h.cast.Share.Owns(h.number) {
 			return
 		}
 		problems.Act(e.Do, action.room(h, ctx, e.Count))
@@ -128,7 +129,7 @@ func (h *roomRun) play(ctx context.Context, i int, e scenario.Event) {
 		problems.Act(e.Do, err)
 		return
 	}
-	if all < e.Count && h.cast.Share.owns(h.number) {
+	if all < e.Count && h.cast.Share.Owns(h.number) {
 		problems.Act(e.Do, fmt.Errorf("%d wanted, %d of the room's people can", e.Count, all))
 		h.missed(e.Do.Spec(), e.Count-all)
 	}
@@ -161,24 +162,24 @@ type actor struct {
 // waited for.
 func (h *roomRun) choose(ctx context.Context, i int, e scenario.Event) (people []actor, all int, err error) {
 	c := h.cast
-	var able []candidate
+	var able []share.Candidate
 	byPlace := map[int]*person{}
 	for _, p := range h.people() {
 		if p.can(e.Who, e.Do.Spec()) {
-			able = append(able, candidate{p.place, rank(c.Scenario, h.number, i, p.place), p.acts.busy()})
+			able = append(able, share.Candidate{Place: p.place, Rank: share.Rank(c.Scenario, h.number, i, p.place), Busy: p.acts.busy()})
 			byPlace[p.place] = p
 		}
 	}
-	able = chosen(able, e.Count)
+	able = share.Choose(able, e.Count)
 	if c.others != nil {
 		offers, err := c.others.Exchange(ctx, fmt.Sprintf("event %d room %d", i, h.number), able)
 		if err != nil {
 			return nil, 0, err
 		}
-		if able, err = link.Merged[candidate](offers); err != nil {
+		if able, err = link.Merged[share.Candidate](offers); err != nil {
 			return nil, 0, err
 		}
-		able = chosen(able, e.Count)
+		able = share.Choose(able, e.Count)
 	}
 	first := h.firstMicOf(i)
 	for n, one := range able {
@@ -288,7 +289,7 @@ func (p *person) requestInTime(ctx context.Context, verb scenario.Verb) (behind 
 // request has the server carry out a verb, for a participant if it is about one. What the
 // room's moderator does is the worker's who owns the room.
 func (h *roomRun) request(ctx context.Context, verb scenario.Verb, who driver.Participant) (behind time.Duration, err error) {
-	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.cast.Share.owns(h.number) {
+	if on, ok := h.client.(driver.Remote); ok && who != nil && verb.Spec().Actor == scenario.Moderator && !h.cast.Share.Owns(h.number) {
 		return h.order(ctx, on, verb, who)
 	}
 	ctx, done := h.moderator.ask(ctx, h.cast.Setting, verb.Spec())
@@ -347,7 +348,7 @@ func (h *roomRun) end(ctx context.Context, _ int) error {
 		p.stopCounting()
 	}
 	pause(ctx, leaveDelay)
-	if !h.cast.Share.owns(h.number) {
+	if !h.cast.Share.Owns(h.number) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)

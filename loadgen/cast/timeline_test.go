@@ -3,6 +3,7 @@ package cast
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,4 +83,33 @@ func TestNobodyReconnectsWhoIsOnTheirWayOut(t *testing.T) {
 	c.moderation.Durations(&doubt.Register{}, worst, best)
 	assert.EqualValues(t, 1, worst["reconnect_duration"].(*metric.Trend).Count(), "which says nothing of the server")
 	assert.EqualValues(t, 2, best["reconnect_duration"].(*metric.Trend).Count(), "nor does it that there is one less")
+}
+
+// Which number a mic has that an event opens does not depend on who plays those people.
+func TestMicsOfEventsHaveNumbersOfTheirOwn(t *testing.T) {
+	s := &scenario.Scenario{Seed: 3, Timeline: []scenario.Event{
+		{Do: scenario.Promote, Count: 4}, {Do: scenario.Kick, Count: 9}, {Do: scenario.Mute, Count: 2}, {Do: scenario.AcceptStage, Count: 3}, {Do: scenario.Promote, Count: 40},
+	}}
+	const mics = 6
+	h := &roomRun{cast: &Cast{}, mics: mics, number: 2}
+	h.cast.Scenario = s
+	next := mics
+	for i, e := range s.Timeline {
+		assert.Equal(t, next, h.firstMicOf(i), "mics have numbers without gaps, and each its own")
+		if e.Do.Spec().OpensMic() {
+			next += e.Count
+		}
+	}
+	assert.Equal(t, next, h.firstMicOf(len(s.Timeline)))
+
+	// Mics with one file are as far from one another as they can be, or packets could not be told apart.
+	const frames = 3000
+	var starts []int
+	for index := range next {
+		starts = append(starts, firstFrame(s.Seed, 0, index, frames))
+	}
+	slices.Sort(starts)
+	for i := range starts[1:] {
+		assert.Greater(t, starts[i+1]-starts[i], frames/next/2)
+	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
 
@@ -69,7 +69,7 @@ type Capabilities struct {
 	ICEServers func() []ICEServer
 	// Meter measures the server's process by what the server reports itself; nil if it
 	// reports nothing.
-	Meter host.Meter
+	Meter meter.Meter
 }
 
 // AllVoices is [Capabilities.Sections] for a server that forwards every mic to everybody.

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,6 +101,9 @@ func (s *Signaling) End(why error) {
 		}
 	})
 }
+
+// ErrLeft is the end of a connection that the client closes.
+var ErrLeft = errors.New("the client has left")
 
 // Ended returns why it has ended; nil if it has not.
 func (s *Signaling) Ended() error {

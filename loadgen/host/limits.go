@@ -3,6 +3,8 @@ package host
 import (
 	"os"
 	"runtime"
+
+	"github.com/earshot-audio/earshot/loadgen/process"
 )
 
 // Limits are how much of its machine a process may use.
@@ -28,7 +30,7 @@ func (m Limits) Usable() float64 {
 
 // CurrentLimits returns the limits of this process.
 func CurrentLimits() Limits {
-	m := Limits{Cores: runtime.GOMAXPROCS(0), ReceiveBuffer: ReceiveBuffer(), Quota: ControlGroupOf(os.Getpid()).Quota}
+	m := Limits{Cores: runtime.GOMAXPROCS(0), ReceiveBuffer: ReceiveBuffer(), Quota: process.ControlGroupOf(os.Getpid()).Quota}
 	m.Files, _ = openFiles()
 	return m
 }

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"math"
+	"sort"
 
 	"github.com/earshot-audio/earshot/loadgen/histogram"
 )
@@ -163,6 +164,12 @@ func (t *Trend) QuantileBounds(p float64) (least, most float64) {
 	}
 	known := min(max(float64(t.histogram.AtRank(rank))/trendScale, t.min), t.max)
 	return known, known
+}
+
+// AtMost is how many samples are no greater than v.
+func (t *Trend) AtMost(v float64) uint64 {
+	n := int(t.Count())
+	return uint64(sort.Search(n, func(i int) bool { return t.Quantile(100*float64(i+1)/float64(n)) > v }))
 }
 
 // BeyondRange reports whether the p-th percentile is among values that the histogram has

@@ -154,3 +154,14 @@ func BenchmarkStripesRecord(b *testing.B) {
 		}
 	})
 }
+
+func TestTrendCountsTheSamplesUpToAValue(t *testing.T) {
+	trend := &Trend{}
+	for i := range 500 {
+		trend.Record(float64(i%7) * 10)
+	}
+	assert.EqualValues(t, 72, trend.AtMost(0))
+	assert.EqualValues(t, 144, trend.AtMost(10.1))
+	assert.EqualValues(t, 500, trend.AtMost(1000))
+	assert.Zero(t, new(Trend).AtMost(1))
+}

@@ -1,7 +1,9 @@
 package report
 
 import (
-	_ "embed" // for the page
+	"github.com/earshot-audio/earshot/loadgen/plot"
+
+	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
@@ -13,6 +15,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 )
+
+// for the page
 
 //go:embed page.tmpl
 var pageTemplate string
@@ -125,7 +129,7 @@ func (r *Report) page(live *Live) (*page, error) {
 	if p.Sections = sections; live == nil {
 		p.Without = without
 	}
-	for _, e := range events(run) {
+	for _, e := range plot.Events(run) {
 		p.Events = append(p.Events, eventRow{seconds(e.At), e.Name})
 	}
 	for _, problem := range run.Problems {

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/metric"
 	"github.com/earshot-audio/earshot/loadgen/problem"
@@ -149,20 +147,6 @@ func TestHTMLIsSelfContained(t *testing.T) {
 	assert.Contains(t, html, `default-src 'none'`)
 }
 
-func TestEachJoinStepHasAColourOfItsOwn(t *testing.T) {
-	result := watched()
-	for _, step := range metric.JoinSteps {
-		result.Values.Set("join_step"+metric.Selector{Step: step}.String(), latencies(1))
-	}
-	seen := map[int]bool{}
-	for _, s := range joinSteps(result.Values).Series {
-		assert.False(t, seen[s.Tone], s.Name)
-		assert.LessOrEqual(t, s.Tone, chart.Tones)
-		seen[s.Tone] = true
-	}
-	assert.Len(t, seen, len(metric.JoinSteps))
-}
-
 func TestLiveBodyWaitsForData(t *testing.T) {
 	result := watched()
 	delete(result.Values, "audio_gap")
@@ -217,26 +201,6 @@ func TestCSVHasTheSeries(t *testing.T) {
 	})
 }
 
-func TestDistributionCountsEveryListenerOnce(t *testing.T) {
-	trend := &metric.Trend{}
-	for i := range 500 {
-		trend.Record(float64(i%7) * 10)
-	}
-	for _, top := range []float64{0, 100} {
-		t.Run(fmt.Sprint("up to ", top), func(t *testing.T) {
-			p := distribution(metric.Values{"audio_gap": trend}, "audio_gap", "gaps", "gaps", 0, top)
-			total := 0.0
-			for _, bar := range p.Series[0].Points {
-				total += bar.Y
-			}
-			assert.EqualValues(t, 500, total)
-		})
-	}
-	assert.EqualValues(t, 72, atMost(trend, 0))
-	assert.EqualValues(t, 144, atMost(trend, 10.1))
-	assert.EqualValues(t, 500, atMost(trend, 1000))
-}
-
 // slowJoins are of a run that took joins of more than a minute for joins.
 func slowJoins(t *testing.T) *Report {
 	t.Helper()
@@ -278,23 +242,6 @@ func TestEveryFormatSaysThatAPercentileIsBeyondTheRange(t *testing.T) {
 		assert.Contains(t, strings.Join(only.Reasons, "\n"), "above 60 s")
 		assert.Equal(t, Pass, Judge(r.Result, thresholds(t, "join_duration", "p(95) < 71s")).Verdict)
 	})
-	t.Run("and the distribution has all of them", func(t *testing.T) {
-		p := distribution(r.Result.Values, "audio_gap", "gaps", "gaps", 0, 0)
-		bars := p.Series[0].Points
-		assert.EqualValues(t, 10, bars[len(bars)-1].Y)
-		assert.Contains(t, p.Description, "the last bar")
-	})
-}
-
-func TestCumulativePlotEndsWithTheSamples(t *testing.T) {
-	few, many := shares(10), shares(1_000_000)
-	assert.LessOrEqual(t, few[len(few)-1], 0.9+1e-9)
-	assert.Greater(t, many[len(many)-1], 0.99999)
-	for _, all := range [][]float64{few, many} {
-		for i := 1; i < len(all); i++ {
-			assert.Greater(t, all[i], all[i-1])
-		}
-	}
 }
 
 // On paper the page is as narrow as a tablet, and whoever prints it may read in the dark:

@@ -17,7 +17,7 @@ func (r *Report) Lead() string {
 	if joined, _ := values["joined"].(metric.Rate); joined.Total > 0 {
 		text := fmt.Sprintf("%s of %s got in", thousands(joined.Passes), count(int(joined.Total), "listener"))
 		if loss != nil && loss.Count() > 0 {
-			switch all := atMost(loss, 0); {
+			switch all := loss.AtMost(0); {
 			case all == loss.Count() && delivered.Passes < delivered.Total:
 				text += ", and " + percent(delivered.Share()) + " of the packets" // a loss so small that the trend has it as 0
 			case all > 0:

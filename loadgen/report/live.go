@@ -29,7 +29,7 @@ func (l Live) WriteBody(w io.Writer) error {
 
 func (l Live) now() string {
 	p := l.Progress
-	is, of, in := in(p)
+	is, of, in := p.In()
 	text := fmt.Sprintf("%s · %s: %s of %s %s", seconds(p.Elapsed), p.Phase, thousands(uint64(is)), thousands(uint64(of)), in)
 	if p.Phase == "steady" && p.Hold > 0 {
 		text += fmt.Sprintf(" · %s of %s measured", seconds(min(p.InPhase, p.Hold)), seconds(p.Hold))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/chart"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/plot"
 )
 
 // plotWidth and plotHeight are the proportions of a plot: three fit beside each other on a
@@ -43,7 +44,12 @@ type cellText struct{ Head, Value string }
 // sections are all parts of the page that have something to show, and the metrics for which
 // there was nothing.
 func (r *Report) sections(live bool) (all []section, without []string, err error) {
-	plots := r.plots()
+	cpus := r.Result.Environment.CPUs
+	thresholds := make([]metric.Threshold, len(r.Thresholds))
+	for i, t := range r.Thresholds {
+		thresholds[i] = t.Threshold
+	}
+	plots := plot.Of(r.Result, thresholds, chart.Limit{Y: float64(cpus), Text: count(cpus, "CPU")})
 	for _, q := range metric.Questions() {
 		s := section{Question: string(q)}
 		height := float64(plotHeight)

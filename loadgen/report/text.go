@@ -322,3 +322,15 @@ func count(n int, noun string) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// percent writes a share so that 99.99 % and less never read 100 %.
+func percent(share float64) string {
+	text := fmt.Sprintf("%.3f", 100*share)
+	if text == "100.000" && share < 1 {
+		text = "99.999"
+	}
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text + "%"
+}

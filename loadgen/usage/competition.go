@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -40,7 +41,7 @@ type Competition struct {
 	crowded    time.Duration // since when none was; what a thread waited may be from before
 	// glance is what the server's threads had done a frame ago, waited for how long they waited in the
 	// frame before, and longest that of two frames in a row since last.
-	glance          map[int]host.ThreadTimes
+	glance          map[int]process.ThreadTimes
 	waited, longest time.Duration
 }
 
@@ -48,7 +49,7 @@ type Competition struct {
 type coreSample struct {
 	at      time.Duration
 	machine host.CPUTimes
-	threads map[int]host.ThreadTimes
+	threads map[int]process.ThreadTimes
 }
 
 // A coreUse is for how long others than the server ran between two samples, of all that the cores had.
@@ -69,7 +70,7 @@ func NewCompetition(clock *timebase.Clock, a *record.Aggregator) *Competition {
 }
 
 // Follow sets which threads the server has; others of its processes are found from them.
-func (c *Competition) Follow(u *host.Usage) {
+func (c *Competition) Follow(u *process.Usage) {
 	if u != nil && u.Waits != nil {
 		threads := slices.Collect(maps.Keys(u.Waits))
 		c.threads.Store(&threads)
@@ -80,7 +81,7 @@ func (c *Competition) Follow(u *host.Usage) {
 func (c *Competition) Watch(ctx context.Context) {
 	glance := time.NewTimer(timebase.BinLength)
 	defer glance.Stop()
-	carriers := host.SoftIRQThreads() // which wait for cores as the server does, with its packets
+	carriers := process.SoftIRQThreads() // which wait for cores as the server does, with its packets
 	for n := 1; ; n++ {
 		glance.Reset(timebase.BinLength)
 		select {
@@ -92,7 +93,7 @@ func (c *Competition) Watch(ctx context.Context) {
 		if threads == nil {
 			continue
 		}
-		now := coreSample{at: c.clock.Now(), threads: host.ThreadTimesOf(slices.Concat(*threads, carriers))}
+		now := coreSample{at: c.clock.Now(), threads: process.ThreadTimesOf(slices.Concat(*threads, carriers))}
 		c.look(now.threads)
 		if n%competeGlances > 0 {
 			continue
@@ -105,7 +106,7 @@ func (c *Competition) Watch(ctx context.Context) {
 }
 
 // look enters what the server's threads have done since the last frame.
-func (c *Competition) look(threads map[int]host.ThreadTimes) {
+func (c *Competition) look(threads map[int]process.ThreadTimes) {
 	_, waited := since(c.glance, threads)
 	c.longest = max(c.longest, c.waited+waited)
 	c.glance, c.waited = threads, waited
@@ -150,7 +151,7 @@ func competed(a, b coreSample) (waited time.Duration, use coreUse, crowded bool)
 
 // since is for how long the threads of the second of two samples ran and waited, summed over them. One that is
 // not in the first, and has done no more than it can have done meanwhile, has begun since.
-func since(a, b map[int]host.ThreadTimes) (ran, waited time.Duration) {
+func since(a, b map[int]process.ThreadTimes) (ran, waited time.Duration) {
 	for thread, now := range b {
 		before, known := a[thread]
 		if known || now.Ran+now.Waited <= 2*competeEvery {

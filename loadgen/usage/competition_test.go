@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
@@ -27,10 +28,10 @@ func TestCompetedIsWhatAServerWaitedForOthers(t *testing.T) {
 		{"others run, and it does not wait for them", 190 * ms, 10 * ms, 10 * ms, 0, 0, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			before := coreSample{threads: map[int]host.ThreadTimes{1: {Ran: time.Hour}, 2: {Waited: time.Minute}, 3: {Ran: time.Hour}}}
+			before := coreSample{threads: map[int]process.ThreadTimes{1: {Ran: time.Hour}, 2: {Waited: time.Minute}, 3: {Ran: time.Hour}}}
 			after := coreSample{
 				machine: host.CPUTimes{Busy: c.busy, Idle: c.idle},
-				threads: map[int]host.ThreadTimes{
+				threads: map[int]process.ThreadTimes{
 					1: {Ran: time.Hour + c.ran, Waited: c.waited}, 2: {Ran: c.ran, Waited: time.Minute + c.waited},
 					4: {Ran: time.Hour, Waited: time.Hour}, // of which nothing was known
 				},
@@ -60,7 +61,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			watch := Competition{aggregator: record.NewAggregator()}
-			now, did := coreSample{}, host.ThreadTimes{}
+			now, did := coreSample{}, process.ThreadTimes{}
 			for n := range 12 {
 				now.at += competeEvery
 				now.machine.Busy += 200 * ms
@@ -69,9 +70,9 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 					others = c.others(n)
 				}
 				did.Ran, did.Waited = did.Ran+200*ms-others, did.Waited+50*ms
-				now.threads = map[int]host.ThreadTimes{1: did}
+				now.threads = map[int]process.ThreadTimes{1: did}
 				if c.others == nil {
-					now.threads[2+n] = host.ThreadTimes{Ran: others}
+					now.threads[2+n] = process.ThreadTimes{Ran: others}
 				}
 				watch.look(now.threads)
 				watch.enter(now)
@@ -84,7 +85,7 @@ func TestCompetitionOfAServerThatComputes(t *testing.T) {
 func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 	const ms = time.Millisecond
 	c := Competition{aggregator: record.NewAggregator()}
-	now := coreSample{threads: map[int]host.ThreadTimes{1: {}}}
+	now := coreSample{threads: map[int]process.ThreadTimes{1: {}}}
 	c.look(now.threads)
 	c.enter(now)
 	for _, step := range []struct {
@@ -104,7 +105,7 @@ func TestCompetitionEndsWhenACoreIsFree(t *testing.T) {
 		now.at += competeEvery
 		now.machine.Idle += step.idle
 		now.machine.Busy += 200*ms - step.idle
-		now.threads = map[int]host.ThreadTimes{1: {Waited: now.threads[1].Waited + step.waited}}
+		now.threads = map[int]process.ThreadTimes{1: {Waited: now.threads[1].Waited + step.waited}}
 		c.look(now.threads)
 		c.enter(now)
 		assert.Equal(t, step.behind, c.behind, step.sentence)
@@ -118,16 +119,16 @@ func TestCompetitionAroundAFrame(t *testing.T) {
 	const ms = time.Millisecond
 	c := Competition{}
 	waited := time.Duration(0)
-	c.look(map[int]host.ThreadTimes{1: {}})
+	c.look(map[int]process.ThreadTimes{1: {}})
 	for _, longer := range []time.Duration{2 * ms, 7 * ms, 4 * ms, 0, 9 * ms} {
 		waited += longer
-		c.look(map[int]host.ThreadTimes{1: {Waited: waited}})
+		c.look(map[int]process.ThreadTimes{1: {Waited: waited}})
 	}
 	assert.Equal(t, 11*ms, c.longest)
 }
 
 func TestCompetitionFollowsTheServersThreads(t *testing.T) {
-	usage, err := host.ProcessUsage(os.Getpid())
+	usage, err := process.UsageOf(os.Getpid())
 	require.NoError(t, err)
 	if usage.Waits == nil {
 		t.Skip("this kernel does not tell for how long threads waited")
@@ -137,7 +138,7 @@ func TestCompetitionFollowsTheServersThreads(t *testing.T) {
 	assert.Nil(t, c.threads.Load())
 	c.Follow(&usage)
 	require.NotEmpty(t, *c.threads.Load())
-	times := host.ThreadTimesOf(append(*c.threads.Load(), 1<<30))
+	times := process.ThreadTimesOf(append(*c.threads.Load(), 1<<30))
 	assert.NotEmpty(t, times)
 	assert.NotContains(t, times, 1<<30, "there is no such thread")
 	var ran time.Duration

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 )
 
@@ -19,7 +21,7 @@ type second struct {
 
 func (s second) samples() (a, b Sample) {
 	took := func(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
-	a = Sample{Server: &host.Usage{}, machine: &host.CPUTimes{}}
+	a = Sample{Server: &process.Usage{}, machine: &host.CPUTimes{}}
 	if s.serverWaits != nil {
 		a.Server.Waits = map[int]time.Duration{}
 		for thread := range s.serverWaits {
@@ -28,7 +30,7 @@ func (s second) samples() (a, b Sample) {
 	}
 	b = Sample{
 		At: time.Second, Own: took(s.own), Wait: took(s.ownWait),
-		Server:  &host.Usage{CPU: took(s.server), Waits: map[int]time.Duration{}},
+		Server:  &process.Usage{CPU: took(s.server), Waits: map[int]time.Duration{}},
 		machine: &host.CPUTimes{Busy: took(s.own + s.server + s.others), Idle: took(s.idle)},
 	}
 	for thread, wait := range s.serverWaits {
@@ -122,8 +124,8 @@ func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
 			a, b := second{own: 60, server: 60, idle: 1880, serverWaits: map[int]time.Duration{1: 0}}.samples()
 			b.Own = c.own
 			a.shared, b.shared = c.before, c.after
-			a.Group = host.ControlGroup{Path: "a", Throttled: time.Second, Quota: 0.1}
-			b.Group = host.ControlGroup{Path: "a", Throttled: time.Second + took, Quota: 0.1}
+			a.Group = process.ControlGroup{Path: "a", Throttled: time.Second, Quota: 0.1}
+			b.Group = process.ControlGroup{Path: "a", Throttled: time.Second + took, Quota: 0.1}
 			if c.moved {
 				b.Group.Path = "b"
 			}
@@ -134,17 +136,17 @@ func TestSharedQuotaExcusesTheServerForWhatTheGeneratorUsed(t *testing.T) {
 
 func TestThrottledIsAllTheTimeWhereItIsNotKnown(t *testing.T) {
 	const took = 400 * time.Millisecond
-	quota := host.ControlGroup{Path: "/a", Throttled: time.Second, Quota: 0.1}
-	later := host.ControlGroup{Path: "/a", Throttled: time.Second + took, Quota: 0.1}
+	quota := process.ControlGroup{Path: "/a", Throttled: time.Second, Quota: 0.1}
+	later := process.ControlGroup{Path: "/a", Throttled: time.Second + took, Quota: 0.1}
 	for _, c := range []struct {
 		sentence      string
-		before, after host.ControlGroup
+		before, after process.ControlGroup
 		took          time.Duration
 	}{
 		{"the generator stays in its group", quota, later, took},
-		{"it is moved out of it", quota, host.ControlGroup{Path: "/"}, time.Second},
-		{"it is moved into it", host.ControlGroup{Path: "/"}, quota, time.Second},
-		{"it is moved between groups without a quota", host.ControlGroup{Path: "/"}, host.ControlGroup{Path: "/b", Throttled: 5}, 0},
+		{"it is moved out of it", quota, process.ControlGroup{Path: "/"}, time.Second},
+		{"it is moved into it", process.ControlGroup{Path: "/"}, quota, time.Second},
+		{"it is moved between groups without a quota", process.ControlGroup{Path: "/"}, process.ControlGroup{Path: "/b", Throttled: 5}, 0},
 	} {
 		assert.Equal(t, c.took, throttled(Sample{Group: c.before}, Sample{At: time.Second, Group: c.after}), c.sentence)
 	}
@@ -204,10 +206,10 @@ func TestSharedQuotaOfAServerThatCannotBeMeasured(t *testing.T) {
 		{"it does not share the quota", func(a, b *Sample) { a.Server, b.Server, a.shared, b.shared = nil, nil, false, false }, 0},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			a := Sample{Server: &host.Usage{CPU: time.Second}, shared: true, Group: host.ControlGroup{Path: "a", Quota: 0.1}}
+			a := Sample{Server: &process.Usage{CPU: time.Second}, shared: true, Group: process.ControlGroup{Path: "a", Quota: 0.1}}
 			b := Sample{
-				At: time.Second, Own: time.Millisecond, Server: &host.Usage{CPU: 1100 * time.Millisecond}, shared: true,
-				Group: host.ControlGroup{Path: "a", Quota: 0.1, Throttled: took},
+				At: time.Second, Own: time.Millisecond, Server: &process.Usage{CPU: 1100 * time.Millisecond}, shared: true,
+				Group: process.ControlGroup{Path: "a", Quota: 0.1, Throttled: took},
 			}
 			c.change(&a, &b)
 			assert.Equal(t, c.excused, throttledServer(a, b))
@@ -217,47 +219,47 @@ func TestSharedQuotaOfAServerThatCannotBeMeasured(t *testing.T) {
 
 // grouped is a meter of a server that is in some control groups.
 type grouped struct {
-	host.Meter
-	groups []host.ControlGroup
+	meter.Meter
+	groups []process.ControlGroup
 }
 
-// ControlGroups implements host.GroupedMeter.
-func (g grouped) ControlGroups() []host.ControlGroup { return g.groups }
+// ControlGroups implements meter.Grouped.
+func (g grouped) ControlGroups() []process.ControlGroup { return g.groups }
 
 func TestQuotaMayBeSharedUnlessItIsKnownThatItIsNot(t *testing.T) {
-	limited := host.ControlGroup{Path: "/a", Quota: 0.5}
+	limited := process.ControlGroup{Path: "/a", Quota: 0.5}
 	for _, c := range []struct {
 		sentence string
-		server   host.Meter
+		server   meter.Meter
 		local    bool
-		own      host.ControlGroup
+		own      process.ControlGroup
 		may      bool
 	}{
-		{"there is no quota", nil, true, host.ControlGroup{Path: "/a"}, false},
+		{"there is no quota", nil, true, process.ControlGroup{Path: "/a"}, false},
 		{"nobody says where the server is, on this machine", nil, true, limited, true},
-		{"nor does its page of metrics", host.MetricsMeter{}, true, limited, true},
-		{"it is on another machine", host.MetricsMeter{}, false, limited, false},
-		{"it is in another group", grouped{groups: []host.ControlGroup{{Path: "/b", Quota: 1}}}, true, limited, false},
-		{"it consists of several, and where one is can't be read", grouped{groups: []host.ControlGroup{{Path: "/b"}, {}}}, true, limited, true},
+		{"nor does its page of metrics", meter.Metrics{}, true, limited, true},
+		{"it is on another machine", meter.Metrics{}, false, limited, false},
+		{"it is in another group", grouped{groups: []process.ControlGroup{{Path: "/b", Quota: 1}}}, true, limited, false},
+		{"it consists of several, and where one is can't be read", grouped{groups: []process.ControlGroup{{Path: "/b"}, {}}}, true, limited, true},
 	} {
 		assert.Equal(t, c.may, (&Sampler{server: c.server, Local: c.local}).mayShare(c.own), c.sentence)
 	}
-	assert.Implements(t, (*host.GroupedMeter)(nil), host.ProcessMeter{})
-	assert.Implements(t, (*host.GroupedMeter)(nil), &host.ProcessesMeter{})
+	assert.Implements(t, (*meter.Grouped)(nil), meter.Process{})
+	assert.Implements(t, (*meter.Grouped)(nil), &meter.Processes{})
 }
 
 // A generator without a free descriptor reads nothing for a while. That is not that nothing happened,
 // nor that all of it happened when it reads again.
 func TestWhatCannotBeReadForOnceIsAsItWas(t *testing.T) {
 	const s = time.Second
-	group := func(throttled time.Duration) host.ControlGroup {
-		return host.ControlGroup{Path: "/a", Quota: 0.5, Throttled: throttled}
+	group := func(throttled time.Duration) process.ControlGroup {
+		return process.ControlGroup{Path: "/a", Quota: 0.5, Throttled: throttled}
 	}
 	r := &readings{}
 	var last Sample
 	for _, c := range []struct {
 		sentence  string
-		group     host.ControlGroup
+		group     process.ControlGroup
 		wait      time.Duration
 		waitKnown bool
 		kin       map[int]time.Duration
@@ -266,8 +268,8 @@ func TestWhatCannotBeReadForOnceIsAsItWas(t *testing.T) {
 		throttled time.Duration
 	}{
 		{"all is read", group(3 * s), 5 * s, true, map[int]time.Duration{1: 7 * s, 2: 8 * s}, 5 * s, 15 * s, 0},
-		{"nothing can be", host.ControlGroup{Unread: true}, 0, false, nil, 0, 0, s},
-		{"nor a second later", host.ControlGroup{Path: "/a", Unread: true}, 0, false, nil, 0, 0, s},
+		{"nothing can be", process.ControlGroup{Unread: true}, 0, false, nil, 0, 0, s},
+		{"nor a second later", process.ControlGroup{Path: "/a", Unread: true}, 0, false, nil, 0, 0, s},
 		{"all is read again, and one has ended", group(3*s + 100*time.Millisecond), 6 * s, true, map[int]time.Duration{1: 9 * s}, s, 2 * s, 100 * time.Millisecond},
 	} {
 		next := Sample{At: last.At + s, Group: c.group, Wait: c.wait}

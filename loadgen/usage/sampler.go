@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/problem"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
@@ -18,18 +20,18 @@ import (
 // A Sample is what both processes have used at one moment.
 type Sample struct {
 	At     time.Duration
-	Server *host.Usage   // nil if it can't be measured
-	Ended  bool          // since its process has ended
-	Own    time.Duration // CPU of this process
-	Wait   time.Duration // that its threads waited for a core; 0 if unknown
-	Memory uint64        // of this process, in bytes; 0 if unknown
-	kin    time.Duration // CPU of the run's other processes on this machine
+	Server *process.Usage // nil if it can't be measured
+	Ended  bool           // since its process has ended
+	Own    time.Duration  // CPU of this process
+	Wait   time.Duration  // that its threads waited for a core; 0 if unknown
+	Memory uint64         // of this process, in bytes; 0 if unknown
+	kin    time.Duration  // CPU of the run's other processes on this machine
 
 	machine *host.CPUTimes // nil if unknown
-	Group   host.ControlGroup
+	Group   process.ControlGroup
 	// details are the server's at the two ends of what is measured, and links what had gone
 	// over the machine's network interfaces; nil else.
-	Details *host.Details
+	Details *meter.Details
 	Links   map[string]host.Link
 	// shared means that the generator's quota is the server's, too, or may be.
 	shared bool
@@ -38,7 +40,7 @@ type Sample struct {
 // A Sampler measures both processes. It is safe for concurrent use.
 type Sampler struct {
 	clock    *timebase.Clock
-	server   host.Meter // or nil
+	server   meter.Meter // or nil
 	problems *problem.Counter
 	// kin are other processes of the run on this machine.
 	Kin []int
@@ -52,7 +54,7 @@ type Sampler struct {
 // readings are what could be read of this machine. What can't be read for once, such as for want of a
 // free descriptor, is as it was.
 type readings struct {
-	group host.ControlGroup
+	group process.ControlGroup
 	wait  time.Duration
 	kin   map[int]time.Duration // CPU by process
 }
@@ -78,21 +80,21 @@ func (r *readings) enter(s *Sample, waitKnown bool, kin map[int]time.Duration) {
 }
 
 // NewSampler returns a sampler. A server that is nil is not measured.
-func NewSampler(clock *timebase.Clock, server host.Meter, problems *problem.Counter) *Sampler {
+func NewSampler(clock *timebase.Clock, server meter.Meter, problems *problem.Counter) *Sampler {
 	return &Sampler{clock: clock, server: server, problems: problems}
 }
 
 // Sample returns what both processes have used until now.
 func (m *Sampler) Sample(ctx context.Context) Sample {
-	s := Sample{At: m.clock.Now(), Own: host.CPU(), Memory: host.Memory(), Group: host.ControlGroupOf(os.Getpid())}
-	wait, waitKnown := host.RunQueueWait()
+	s := Sample{At: m.clock.Now(), Own: process.CPU(), Memory: process.Memory(), Group: process.ControlGroupOf(os.Getpid())}
+	wait, waitKnown := process.RunQueueWait()
 	s.Wait = wait
 	if times, ok := host.MachineTimes(); ok {
 		s.machine = &times
 	}
 	kin := map[int]time.Duration{}
 	for _, pid := range m.Kin {
-		if u, err := host.ProcessUsage(pid); err == nil { // one that has ended uses nothing more
+		if u, err := process.UsageOf(pid); err == nil { // one that has ended uses nothing more
 			kin[pid] = u.CPU
 		}
 	}
@@ -106,7 +108,7 @@ func (m *Sampler) Sample(ctx context.Context) Sample {
 	u, err := m.server.Usage(ctx)
 	if err != nil {
 		m.problems.Add("measure the server", err)
-		s.Ended = errors.Is(err, host.ErrEnded)
+		s.Ended = errors.Is(err, process.ErrEnded)
 		return s
 	}
 	s.Server = &u
@@ -114,11 +116,11 @@ func (m *Sampler) Sample(ctx context.Context) Sample {
 }
 
 // mayShare reports whether the server may have to share the quota of the generator's control group.
-func (m *Sampler) mayShare(own host.ControlGroup) bool {
+func (m *Sampler) mayShare(own process.ControlGroup) bool {
 	if own.Quota == 0 {
 		return false
 	}
-	server, known := m.server.(host.GroupedMeter)
+	server, known := m.server.(meter.Grouped)
 	if !known {
 		return m.Local // nobody says in which group it is
 	}
@@ -137,7 +139,7 @@ func ServerCPU(a, b Sample) (used time.Duration, known bool) {
 func (m *Sampler) End(ctx context.Context) Sample {
 	s := m.Sample(ctx)
 	s.Links = host.Links()
-	if d, ok := m.server.(host.DetailedMeter); ok {
+	if d, ok := m.server.(meter.Detailed); ok {
 		details, err := d.Details(ctx)
 		if err == nil {
 			s.Details = &details

@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/link"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/speech"
 )
 
@@ -154,7 +155,7 @@ func startTogether(t *testing.T, c *Coordinator, all []*Membership, change ...fu
 	}
 	return func(progress func(loadgen.Progress)) (*loadgen.Result, error) {
 		cfg.Progress = progress
-		return loadgen.Coordinate(context.WithoutCancel(t.Context()), cfg, clock, c)
+		return coordinator.Run(context.WithoutCancel(t.Context()), cfg, clock, c)
 	}, zero
 }
 
@@ -192,14 +193,14 @@ func TestSlowCoordinatorBlamesNoWorker(t *testing.T) {
 // A slowServer does not say what it uses before it is told to.
 type slowServer struct{ asked, answer chan struct{} }
 
-// Usage implements host.Meter.
-func (s slowServer) Usage(context.Context) (host.Usage, error) {
+// Usage implements meter.Meter.
+func (s slowServer) Usage(context.Context) (process.Usage, error) {
 	select {
 	case s.asked <- struct{}{}:
 	default:
 	}
 	<-s.answer
-	return host.Usage{}, nil
+	return process.Usage{}, nil
 }
 
 // TestSlowServerDoesNotSilenceTheCoordinator has a busy server take its time to say what it

@@ -16,9 +16,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-audio/earshot/loadgen"
+	"github.com/earshot-audio/earshot/loadgen/coordinator"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
-	"github.com/earshot-audio/earshot/loadgen/host"
 	"github.com/earshot-audio/earshot/loadgen/metric"
+	"github.com/earshot-audio/earshot/loadgen/process"
 	"github.com/earshot-audio/earshot/loadgen/record"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/loadgen/speech"
@@ -126,8 +127,8 @@ func playSimulated(t *testing.T, s *scenario.Scenario) (run simulation) {
 	require.NoError(t, err)
 	d, err := whep.New("http://127.0.0.1:1/{room}/whip", "http://127.0.0.1:1/{room}/whep", "", nil)
 	require.NoError(t, err)
-	began, before, merged := time.Now(), host.CPU(), time.Duration(0)
-	run.result, err = loadgen.Coordinate(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
+	began, before, merged := time.Now(), process.CPU(), time.Duration(0)
+	run.result, err = coordinator.Run(t.Context(), loadgen.Config{Scenario: s, Driver: d, Watch: func(s loadgen.Snapshot) {
 		if n := len(s.Series.Points); n > 0 && s.Phase == record.Steady {
 			until := s.Series.Points[n-1].Until
 			if until == merged {
@@ -141,7 +142,7 @@ func playSimulated(t *testing.T, s *scenario.Scenario) (run simulation) {
 			}
 		}
 	}}, clock, c)
-	run.took, run.used = time.Since(began), host.CPU()-before
+	run.took, run.used = time.Since(began), process.CPU()-before
 	if err != nil {
 		run.lost = err.Error()
 		return run
@@ -191,7 +192,7 @@ thresholds: {delivered: ["rate > 0.99"], latency: ["p(99) < 1s over 2s"]}
 	reported, heard := float64(sent.Reported)/sent.Took.Seconds(), float64(sent.Heard)/sent.Took.Seconds()
 	assert.Less(t, reported, 100e3, "bytes a second that a worker reports")
 	require.Len(t, result.Workers, *simulatedWorkers)
-	memory := host.Memory()
+	memory := process.Memory()
 	t.Logf("%d workers × %d listeners: %d of %d packets; the coordinator used %.2f cores and %d MiB; a worker sent %.1f kB/s at most, and %.1f kB/s came to it; a second was %.1f s old at most when workers told it, and was merged %.1f s at most after a packet of it could come",
 		*simulatedWorkers, *simulatedListeners, sent.Delivered.Passes, sent.Delivered.Total, run.used.Seconds()/run.took.Seconds(), memory>>20,
 		reported/1000, heard/1000, sent.Age.Seconds(), run.latest.Seconds())

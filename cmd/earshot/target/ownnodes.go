@@ -21,6 +21,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/store/stateserver"
 )
@@ -32,7 +33,7 @@ type ownNodes struct {
 	dir         string // of what they keep
 	state       *serverprocess.Process
 	died        context.CancelCauseFunc
-	meter       host.ProcessesMeter
+	meter       meter.Processes
 
 	mu    sync.Mutex // of what restarts change
 	nodes []*serverprocess.Process

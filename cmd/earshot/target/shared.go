@@ -7,7 +7,7 @@ import (
 	"github.com/earshot-audio/earshot/cmd/earshot/cli"
 	"github.com/earshot-audio/earshot/loadgen"
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 )
 
 // A shared target is how workers reach the server.
@@ -32,7 +32,7 @@ func (f Flags) Share(cfg loadgen.Config, local bool) (json.RawMessage, error) {
 	if err == nil && f.OwnServer() {
 		t.Values[kind.TargetFlag] = cfg.Driver.Target()
 	}
-	if p, here := cfg.Server.(host.ProcessMeter); here && local {
+	if p, here := cfg.Server.(meter.Process); here && local {
 		t.ServerPID = p.PID
 	}
 	return json.Marshal(t)
@@ -60,7 +60,7 @@ func Configure(target json.RawMessage, cfg *loadgen.Config, ca string) error {
 	cfg.Driver, cfg.Server, cfg.TURN = d, d.Capabilities().Meter, t.TURN
 	cfg.TURN.TLS = roots
 	if t.ServerPID != 0 {
-		cfg.Server = host.ProcessMeter{PID: t.ServerPID}
+		cfg.Server = meter.Process{PID: t.ServerPID}
 	}
 	return nil
 }

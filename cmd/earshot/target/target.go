@@ -26,6 +26,7 @@ import (
 	"github.com/earshot-audio/earshot/loadgen/driver/livekit"
 	"github.com/earshot-audio/earshot/loadgen/driver/whep"
 	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/network"
 )
 
@@ -146,7 +147,7 @@ func (f Flags) Connect(ctx context.Context, cfg *loadgen.Config, roots *tls.Conf
 	}
 	cfg.Driver, cfg.Server = d, d.Capabilities().Meter
 	if f.serverPID != 0 {
-		cfg.Server = host.ProcessMeter{PID: f.serverPID}
+		cfg.Server = meter.Process{PID: f.serverPID}
 	}
 	return io.NopCloser(nil), nil
 }
@@ -170,7 +171,7 @@ func startServer(ctx context.Context, kind driver.Kind, cfg *loadgen.Config, roo
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	cfg.Driver, cfg.Server = d, host.ProcessMeter{PID: server.PID()}
+	cfg.Driver, cfg.Server = d, meter.Process{PID: server.PID()}
 	if loadgen.Contended(host.CurrentLimits(), cfg.Scenario) {
 		serverprocess.LowerPriority(ctx)
 	}

@@ -5,21 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/signaling/wire"
-)
-
-const (
-	writeTimeout = 5 * time.Second
 )
 
 // A connection is one person's WebSocket. Close ends it. Its methods are those of
@@ -31,7 +24,7 @@ const (
 type connection struct {
 	driver.UnsupportedParticipant
 
-	conn      *websocket.Conn
+	conn      *driver.Socket
 	driver    *Driver
 	turn      *driver.Turn // while joining
 	member    string
@@ -45,7 +38,6 @@ type connection struct {
 	reading atomic.Bool // somebody reads or has read
 
 	mu       sync.Mutex
-	writeMu  sync.Mutex
 	lastID   int
 	pending  map[string]chan wire.ServerMessage // requests without an answer yet, by id
 	reason   wire.GoodbyeReason
@@ -64,14 +56,13 @@ type connection struct {
 func dial(ctx context.Context, d *Driver, socket string) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
-	conn, resp, err := d.dialer.DialContext(ctx, socket, nil)
+	conn, resp, err := d.dialer.Dial(ctx, socket, nil)
 	if err != nil {
 		if resp != nil {
 			return nil, fmt.Errorf("open the WebSocket: the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 		}
-		return nil, fmt.Errorf("open the WebSocket: %w", driver.NoAnswer(err))
+		return nil, fmt.Errorf("open the WebSocket: %w", err)
 	}
-	conn.SetReadLimit(wire.MaxMessage)
 	return &connection{conn: conn, driver: d, turn: turn, joining: true, pending: map[string]chan wire.ServerMessage{}, done: make(chan struct{})}, nil
 }
 
@@ -339,7 +330,7 @@ func (s *connection) request(ctx context.Context, request func(id string) wire.M
 	if err != nil {
 		return nil, err
 	}
-	if err := s.write(data); err != nil {
+	if err := s.conn.Write(data); err != nil {
 		select {
 		case <-s.done:
 			return nil, s.closedError()
@@ -408,15 +399,6 @@ func (s *connection) closedError() error {
 	return fmt.Errorf("%w: %s", errConnectionClosed, s.reason)
 }
 
-func (s *connection) write(data []byte) error {
-	s.writeMu.Lock()
-	defer s.writeMu.Unlock()
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	return s.conn.WriteMessage(websocket.TextMessage, data)
-}
-
 // readLoop handles messages until the connection ends.
 func (s *connection) readLoop() {
 	for s.readMessage() {
@@ -428,21 +410,10 @@ func (s *connection) readLoop() {
 // readMessage reads and handles one message. It reports whether the connection still
 // works. One goroutine at a time calls it.
 func (s *connection) readMessage() bool {
-	_, r, err := s.conn.NextReader()
-	if err != nil {
-		return false
-	}
-	b, ok := s.driver.messages.Get().(*bytes.Buffer)
-	if !ok {
-		b = new(bytes.Buffer)
-	}
-	defer s.driver.messages.Put(b)
-	b.Reset()
-	if _, err := b.ReadFrom(r); err != nil {
-		return false
-	}
-	s.handleMessage(b.Bytes())
-	return true
+	return s.conn.Read(func(message []byte) error {
+		s.handleMessage(message)
+		return nil
+	}) == nil
 }
 
 // What the server sends to everybody again and again begins like this.
@@ -503,8 +474,5 @@ func (s *connection) Close() error {
 	s.mu.Unlock()
 	err := s.conn.Close()
 	s.reader.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
 	return err
 }

@@ -14,10 +14,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/earshot-audio/earshot/loadgen/driver"
-	"github.com/earshot-audio/earshot/loadgen/host"
+	"github.com/earshot-audio/earshot/loadgen/meter"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
@@ -28,12 +26,10 @@ type Driver struct {
 	prefix string // of this run's room names: two runs may play against one server
 	token  string
 	client *http.Client
-	dialer *websocket.Dialer
+	dialer *driver.SocketDialer
 	socket string // the WebSocket URL
 	nodes  nodeList
 	moved  sync.Map // from a room to the WebSocket URL of the server that it has moved to
-
-	messages sync.Pool // of *bytes.Buffer, in which connections read messages
 }
 
 // targetFlag names the flag with the server's URL.
@@ -58,11 +54,10 @@ func New(base, token string, trust *tls.Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := driver.SocketDialer(trust)
-	dialer.NetDialContext = dialInTurn
 	return &Driver{
 		base: u, socket: driver.SocketURL(u, "/ws"), prefix: "run-" + strings.ToLower(rand.Text()[:8]), token: token,
-		client: driver.HTTPClient(trust), dialer: dialer,
+		client: driver.HTTPClient(trust),
+		dialer: driver.NewSocketDialer(driver.SocketOptions{Trust: trust, MaxMessage: wire.MaxMessage, DialContext: dialInTurn}),
 	}, nil
 }
 
@@ -81,8 +76,8 @@ func (d *Driver) Capabilities() driver.Capabilities {
 }
 
 // meter measures the server by its metrics, and where it is on this machine by its threads, too.
-func (d *Driver) meter() host.Meter {
-	metrics := host.MetricsMeter{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
+func (d *Driver) meter() meter.Meter {
+	metrics := meter.Metrics{URL: d.base.JoinPath("/metrics").String(), Client: d.client}
 	if !d.Loopback() {
 		return metrics
 	}
@@ -90,7 +85,7 @@ func (d *Driver) meter() host.Meter {
 	if err != nil { // it has none
 		port = map[string]int{"http": 80, "https": 443}[d.base.Scheme]
 	}
-	return &host.LocalMeter{MetricsMeter: metrics, Port: port}
+	return &meter.Local{Metrics: metrics, Port: port}
 }
 
 // Open implements driver.Driver.

@@ -37,7 +37,7 @@ func TestWebSocketOpensBesideHTTP2(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, response.ProtoMajor)
 	require.NoError(t, response.Body.Close())
-	conn, _, err := d.dialer.Dial("wss"+strings.TrimPrefix(proxy.URL, "https")+"/ws", nil)
+	conn, _, err := d.dialer.Dial(t.Context(), "wss"+strings.TrimPrefix(proxy.URL, "https")+"/ws", nil)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 	d.client.CloseIdleConnections()

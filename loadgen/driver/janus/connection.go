@@ -6,20 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 )
 
 const (
-	writeTimeout = 5 * time.Second
 	// maxMessage bounds a message of the server's, in bytes. The answer to join has everybody in
 	// the room.
 	maxMessage = 16 << 20
@@ -34,9 +28,8 @@ const (
 // A connection is one WebSocket with one session and one handle of the AudioBridge. One
 // goroutine reads it; close ends it.
 type connection struct {
-	driver  *Driver
-	conn    *websocket.Conn
-	writing sync.Mutex
+	driver *Driver
+	conn   *driver.Socket
 	// Set before anybody else has the connection.
 	session, handle uint64
 
@@ -52,18 +45,16 @@ type connection struct {
 func open(ctx context.Context, d *Driver, lost func()) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
-	conn, resp, err := d.dialer.DialContext(ctx, driver.SocketURL(d.base, ""), nil)
+	conn, resp, err := d.dialer.Dial(ctx, driver.SocketURL(d.base, ""), nil)
 	turn.End() // what the reader does is not the join's
 	switch {
 	case err != nil && resp == nil:
-		return nil, fmt.Errorf("open the WebSocket: %w", driver.NoAnswer(err))
+		return nil, fmt.Errorf("open the WebSocket: %w", err)
 	case err != nil:
-		body, _ := io.ReadAll(resp.Body) // as much as gorilla keeps
-		return nil, fmt.Errorf("open the WebSocket: %w: --%s is to be that of Janus' WebSocket transport, like ws://127.0.0.1:8188", driver.Refusal(resp, body), urlFlag)
+		return nil, fmt.Errorf("open the WebSocket: %w: --%s is to be that of Janus' WebSocket transport, like ws://127.0.0.1:8188", err, urlFlag)
 	case conn.Subprotocol() != subprotocol:
 		return nil, errors.Join(fmt.Errorf("%s is no Janus: its WebSocket does not speak %s", d.Target(), subprotocol), conn.Close())
 	}
-	conn.SetReadLimit(maxMessage)
 	c := &connection{driver: d, conn: conn, pending: map[string]chan message{}, done: make(chan struct{})}
 	go c.read(lost)
 	if err := c.begin(ctx); err != nil {
@@ -159,12 +150,7 @@ func (c *connection) write(r request) error {
 	if err != nil {
 		return err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	return c.conn.WriteMessage(websocket.TextMessage, text)
+	return c.conn.Write(text)
 }
 
 // read handles messages until the connection ends.
@@ -173,27 +159,9 @@ func (c *connection) read(lost func()) {
 	defer lost()
 	var err error
 	for err == nil {
-		err = c.readMessage(lost)
+		err = c.conn.Read(func(text []byte) error { return c.takeText(text, lost) })
 	}
 	c.state.End(fmt.Errorf("the connection to Janus ended: %w", err))
-}
-
-// readMessage reads and handles one message.
-func (c *connection) readMessage(lost func()) error {
-	_, r, err := c.conn.NextReader()
-	if err != nil {
-		return err
-	}
-	b, ok := c.driver.messages.Get().(*bytes.Buffer)
-	if !ok {
-		b = new(bytes.Buffer)
-	}
-	defer c.driver.messages.Put(b)
-	b.Reset()
-	if _, err := b.ReadFrom(r); err != nil {
-		return err
-	}
-	return c.takeText(b.Bytes(), lost)
 }
 
 // takeText reads and takes a message.
@@ -250,9 +218,6 @@ func (c *connection) over(why error, lost func()) {
 	lost()
 }
 
-// errClosed ends a connection that the client closes.
-var errClosed = errors.New("the client has left")
-
 // leave ends the session, and closes the connection.
 func (c *connection) leave(ctx context.Context) error {
 	var err error
@@ -275,11 +240,8 @@ func (c *connection) leave(ctx context.Context) error {
 
 // close closes the connection and waits for its reader.
 func (c *connection) close() error {
-	c.state.End(errClosed)
+	c.state.End(driver.ErrLeft)
 	err := c.conn.Close()
 	<-c.done
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
 	return err
 }

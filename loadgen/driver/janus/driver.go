@@ -10,11 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
@@ -27,10 +24,9 @@ type Driver struct {
 	adminKey      string
 	rate          int // of the mixes that it creates, in Hz
 	room          *existing
-	dialer        *websocket.Dialer
+	dialer        *driver.SocketDialer
 
-	messages sync.Pool    // of *bytes.Buffer, in which connections read messages
-	timeout  atomic.Int64 // the server's session_timeout, as a time.Duration; 0: not known, or none
+	timeout atomic.Int64 // the server's session_timeout, as a time.Duration; 0: not known, or none
 }
 
 // An existing room is one that the run does not create.
@@ -96,9 +92,10 @@ func New(target, secret, token string, trust *tls.Config) (*Driver, error) {
 		return nil, fmt.Errorf("--%s %q is not a ws or wss URL, like ws://127.0.0.1:8188: the driver goes by Janus' WebSocket transport, and not by HTTP", urlFlag, target)
 	}
 	u.Scheme = schemes[u.Scheme]
-	dialer := driver.SocketDialer(trust)
-	dialer.Subprotocols = []string{subprotocol}
-	return &Driver{base: u, secret: secret, token: token, rate: defaultRate, dialer: dialer}, nil
+	return &Driver{
+		base: u, secret: secret, token: token, rate: defaultRate,
+		dialer: driver.NewSocketDialer(driver.SocketOptions{Trust: trust, MaxMessage: maxMessage, Subprotocol: subprotocol}),
+	}, nil
 }
 
 // defaultRate is the whole of what Opus can carry.

@@ -141,7 +141,7 @@ func (p *participant) connect(ctx context.Context) (*connection, error) {
 	left := p.left
 	p.mu.Unlock()
 	if left {
-		return nil, errors.Join(errClosed, c.close())
+		return nil, errors.Join(driver.ErrLeft, c.close())
 	}
 	return c, nil
 }

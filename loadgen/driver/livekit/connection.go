@@ -1,18 +1,12 @@
 package livekit
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/loadgen/driver"
@@ -20,7 +14,6 @@ import (
 )
 
 const (
-	writeTimeout = 5 * time.Second
 	// maxMessage bounds a message of the server's, in bytes. The first has everybody in
 	// the room.
 	maxMessage = 16 << 20
@@ -34,9 +27,7 @@ const (
 // A connection is one person's signal connection. One goroutine reads it; close ends it. Another
 // may take its session up then, which inherits what is known.
 type connection struct {
-	conn    *websocket.Conn
-	buffers *sync.Pool
-	writing sync.Mutex
+	conn *driver.Socket
 	// receives means that the server makes the offers, over /rtc.
 	receives bool
 	// open is done when the client closes the connection: what it still does for it ends.
@@ -80,15 +71,10 @@ type dialling struct {
 func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 	turn := driver.TurnOf(ctx)
 	turn.Take(ctx)
-	conn, resp, err := d.dialer.DialContext(ctx, driver.SocketURL(d.base, how.path)+"?"+how.query.Encode(),
+	conn, resp, err := d.dialer.Dial(ctx, driver.SocketURL(d.base, how.path)+"?"+how.query.Encode(),
 		http.Header{"Authorization": {"Bearer " + how.token}})
 	if err != nil {
-		if resp == nil {
-			return nil, fmt.Errorf("open the signal connection: %w", driver.NoAnswer(err))
-		}
-		body, _ := io.ReadAll(resp.Body) // as much as gorilla keeps
-		err = driver.Refusal(resp, body)
-		if resp.StatusCode == http.StatusNotFound {
+		if resp != nil && resp.StatusCode == http.StatusNotFound {
 			err = fmt.Errorf("%w: the room has ended, or this is no LiveKit server, which has %s or %s", err, onePath, twoPath)
 		}
 		return nil, fmt.Errorf("open the signal connection: %w", err)
@@ -98,8 +84,7 @@ func dial(ctx context.Context, d *Driver, how dialling) (*connection, error) {
 	} else {
 		turn.End() // what the reader does is not the join's
 	}
-	conn.SetReadLimit(maxMessage)
-	c := &connection{conn: conn, buffers: &d.messages, receives: how.receives, done: make(chan struct{})}
+	c := &connection{conn: conn, receives: how.receives, done: make(chan struct{})}
 	c.open, c.shut = context.WithCancel(context.Background())
 	if how.earlier != nil {
 		inherit(c, how.earlier)
@@ -167,27 +152,14 @@ func (c *connection) read(ended func()) {
 	defer ended()
 	var err error
 	for err == nil {
-		err = c.readMessage()
+		err = c.conn.Read(c.takeMessage)
 	}
 	c.state.End(fmt.Errorf("the signal connection ended: %w", err))
 }
 
-// readMessage reads and handles one message.
-func (c *connection) readMessage() error {
-	_, r, err := c.conn.NextReader()
-	if err != nil {
-		return err
-	}
-	b, ok := c.buffers.Get().(*bytes.Buffer)
-	if !ok {
-		b = new(bytes.Buffer)
-	}
-	defer c.buffers.Put(b)
-	b.Reset()
-	if _, err := b.ReadFrom(r); err != nil {
-		return err
-	}
-	m, err := signal.Decode(b.Bytes())
+// takeMessage reads and handles one message.
+func (c *connection) takeMessage(message []byte) error {
+	m, err := signal.Decode(message)
 	if err != nil {
 		return err
 	}
@@ -246,29 +218,14 @@ func (c *connection) ping() error {
 	c.state.Lock()
 	rtt := c.rtt
 	c.state.Unlock()
-	return c.write(signal.Ping(time.Now().UnixMilli(), rtt.Milliseconds()))
+	return c.conn.Write(signal.Ping(time.Now().UnixMilli(), rtt.Milliseconds()))
 }
-
-func (c *connection) write(message []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	return c.conn.WriteMessage(websocket.BinaryMessage, message)
-}
-
-// errClosed ends a connection that the client closes.
-var errClosed = errors.New("the client has left")
 
 // close closes the connection and waits for its reader.
 func (c *connection) close() error {
-	c.state.End(errClosed)
+	c.state.End(driver.ErrLeft)
 	c.shut()
 	err := c.conn.Close()
 	<-c.done
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
 	return err
 }

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/earshot-audio/earshot/loadgen/driver"
 	"github.com/earshot-audio/earshot/loadgen/scenario"
 )
@@ -25,9 +23,7 @@ type Driver struct {
 	keys   keys
 	prefix string // of this run's room names: two runs may play against one server
 	client *http.Client
-	dialer *websocket.Dialer
-
-	messages sync.Pool // of *bytes.Buffer, in which connections read messages
+	dialer *driver.SocketDialer
 
 	finding sync.Mutex // guards found
 	found   bool       // whether the server is an older one
@@ -78,7 +74,7 @@ func New(target, key, secret string, trust *tls.Config) (*Driver, error) {
 	u.Scheme = schemes[u.Scheme]
 	return &Driver{
 		base: u, keys: keys{key, secret}, prefix: "earshot-" + strings.ToLower(rand.Text()[:8]),
-		client: driver.HTTPClient(trust), dialer: driver.SocketDialer(trust),
+		client: driver.HTTPClient(trust), dialer: driver.NewSocketDialer(driver.SocketOptions{Trust: trust, MaxMessage: maxMessage, Binary: true}),
 	}, nil
 }
 

@@ -51,7 +51,7 @@ func (c *connection) offer() {
 		return // of a client that is closed
 	}
 	c.offers++
-	c.offered = c.write(signal.Offer(offer, c.offers)) == nil // otherwise the reader notices, too
+	c.offered = c.conn.Write(signal.Offer(offer, c.offers)) == nil // otherwise the reader notices, too
 }
 
 // answered handles an answer of the server.

@@ -62,7 +62,7 @@ func (p *participant) Publish(ctx context.Context, offer string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(c.write(signal.AddTrack(mic)), c.write(signal.Offer(offer, 0))); err != nil {
+	if err := errors.Join(c.conn.Write(signal.AddTrack(mic)), c.conn.Write(signal.Offer(offer, 0))); err != nil {
 		return "", fmt.Errorf("offer to the server: %w", err)
 	}
 	return c.firstAnswer(ctx)
@@ -116,7 +116,7 @@ func (p *participant) connect(ctx context.Context, query url.Values, sends bool)
 	left := p.left
 	p.mu.Unlock()
 	if left {
-		return nil, errors.Join(errClosed, c.close())
+		return nil, errors.Join(driver.ErrLeft, c.close())
 	}
 	return c, nil
 }
@@ -172,8 +172,8 @@ func (p *participant) Resume(ctx context.Context) (driver.Participant, error) {
 		p.ended()
 		return nil, err
 	case left: // by the connection of before, which the server did not hear
-		_ = c.write(signal.Leave())
-		return nil, errors.Join(errClosed, c.close())
+		_ = c.conn.Write(signal.Leave())
+		return nil, errors.Join(driver.ErrLeft, c.close())
 	}
 	select {
 	case <-c.done: // while it was resuming
@@ -264,7 +264,7 @@ func (p *participant) Leave(ctx context.Context) error {
 	select {
 	case <-c.done: // the server has ended it
 	default:
-		err = c.write(signal.Leave())
+		err = c.conn.Write(signal.Leave())
 	}
 	select {
 	case <-c.done:

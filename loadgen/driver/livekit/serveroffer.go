@@ -48,14 +48,14 @@ func (c *connection) firstOffer(ctx context.Context) (*driver.CounterOffer, erro
 	}
 	return &driver.CounterOffer{
 		SDP:    offer.SDP,
-		Answer: func(_ context.Context, answer string) error { return c.write(signal.Answer(answer, offer.ID)) },
+		Answer: func(_ context.Context, answer string) error { return c.conn.Write(signal.Answer(answer, offer.ID)) },
 	}, nil
 }
 
 // answerOffer has the client answer an offer after the first. c.negotiating is held.
 func answerOffer(c *connection, o signal.Offered) {
 	// An error is the client's, which reports it, or of the connection, which the reader notices.
-	_ = c.negotiation.Answer(c.open, o.SDP, func(answer string) error { return c.write(signal.Answer(answer, o.ID)) })
+	_ = c.negotiation.Answer(c.open, o.SDP, func(answer string) error { return c.conn.Write(signal.Answer(answer, o.ID)) })
 }
 
 // goOn has the client take what has come since its answer to the first offer. c.negotiating is
