@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,7 +14,7 @@ import (
 
 // Score has the probes of the room scored for what they hear. It is called before there
 // are listeners.
-func (r *Ledger) Score() { r.scored, r.said = true, said{} }
+func (r *Ledger) Score() { r.scored, r.said, r.delays = true, said{}, map[int64]time.Duration{} }
 
 // ScoreProbes enters what the probes' audio scores, so many at a time, unless stop says that
 // it is not wanted any more. It is called after Finish, by one goroutine at a time.
@@ -118,11 +119,36 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 		}
 		return true
 	}
-	for _, p := range score.Compare(voices, heard, score.SamplesIn(record.Lateness), usable) {
-		best := p.Similarity
+	compare := func(heard []float64) []score.Patch {
+		return score.Compare(voices, heard, score.SamplesIn(record.Lateness), usable)
+	}
+	// A server that mixes makes up for what comes late to it, and one that stamps anew leaves gaps: that is not undone by
+	// what comes from it sooner.
+	undone := !l.ledger.marked && !score.Restamped(packets, l.ledger.delay)
+	doubtful := func(b timebase.Bin) bool {
+		w := said[int64(b/timebase.WordBins)]
+		return w.doubtful || !undone && w.disturbed
+	}
+	excused := func(p score.Patch) bool {
 		first, end := bins(p.From, p.From+score.PatchLength)
-		if lost || heldUp && first < joinedAt ||
-			said[int64(first/timebase.WordBins)].doubtful || said[int64(end/timebase.WordBins)].doubtful {
+		return lost || heldUp && first < joinedAt || doubtful(first) || doubtful(end)
+	}
+	patches := compare(heard)
+	var sooner []score.Patch
+	if undone && !allOf(patches, excused) {
+		if moved := score.Sooner(packets, l.ledger.delay); moved != nil {
+			if heard, err = score.Play(moved, e.from, e.until+record.Lateness); err != nil {
+				return fmt.Errorf("decode what would have been heard: %w", err)
+			}
+			sooner = compare(heard)
+		}
+	}
+	for i, p := range patches {
+		best := p.Similarity
+		if sooner != nil {
+			best = score.AtBest(p, sooner[i])
+		}
+		if excused(p) {
 			best = 1
 		}
 		into.patches++
@@ -130,6 +156,11 @@ func (l *Listener) score(e *excerpt, voices []float64, into *scores) error {
 		into.best += best
 	}
 	return nil
+}
+
+// allOf reports whether all patches are so.
+func allOf(patches []score.Patch, are func(score.Patch) bool) bool {
+	return !slices.ContainsFunc(patches, func(p score.Patch) bool { return !are(p) })
 }
 
 // hasSpeech reports whether a listener with room for so many voices was to hear all who

@@ -31,7 +31,9 @@ type excerpt struct {
 // A saidWord is what was said in a word of bins, by source.
 type saidWord struct {
 	speech, onset []uint64
-	doubtful      bool // what came of it, or when, may be the generator's doing
+	doubtful      bool // what came of it may be the generator's doing
+	// disturbed means that this, or when it came, may be.
+	disturbed bool
 }
 
 // said is what was said in the excerpts of a room, by excerpt. It is for whoever settles.
@@ -40,19 +42,22 @@ type said map[*excerpt]map[int64]saidWord
 // keepSaid keeps what was said in a word that belongs to an excerpt. It is called before
 // the sources forget it.
 func (r *Ledger) keepSaid(sources []*Source, w int64) {
+	begin, end := timebase.Bin(w*timebase.WordBins).Start(), timebase.Bin((w+1)*timebase.WordBins).Start()
+	r.keepDelay(w, begin, end)
 	excerpts := r.book.excerpts.Load()
 	if excerpts == nil {
 		return
 	}
-	begin, end := timebase.Bin(w*timebase.WordBins).Start(), timebase.Bin((w+1)*timebase.WordBins).Start()
 	for _, e := range *excerpts {
 		if end <= e.from-runIn || begin >= e.until {
 			continue
 		}
-		doubtful, dropped := r.aggregator.Doubts.Within(r.id, begin-doubt.Aftermath, end+record.BucketLength)
-		stolen, _ := r.aggregator.Doubts.Cores.Taken(begin-record.BucketLength, end+record.BucketLength)
-		cut := r.aggregator.Doubts.Stops.Before(end)
-		one := saidWord{doubtful: doubtful != 0 || dropped || cut || stolen > 0}
+		began, ended := begin-doubt.Aftermath, end+record.BucketLength
+		_, more := r.aggregator.Doubts.Delay(r.id, began, ended)
+		voices, dropped := r.aggregator.Doubts.Within(r.id, began, ended)
+		stolen, _ := r.aggregator.Doubts.Cores.Taken(begin-record.BucketLength, ended)
+		one := saidWord{doubtful: more || r.aggregator.Doubts.Stops.Before(end)}
+		one.disturbed = one.doubtful || voices != 0 || dropped || stolen > 0
 		for _, m := range sources {
 			owed, onset := m.spoke(w)
 			one.speech, one.onset = append(one.speech, owed), append(one.onset, onset)
@@ -64,6 +69,30 @@ func (r *Ledger) keepSaid(sources []*Source, w int64) {
 	}
 }
 
+// keepDelay keeps by how much what came in a word of bins may have come later by the generator's doing. Those of before an
+// excerpt, too: a jitter buffer learns from them.
+func (r *Ledger) keepDelay(w int64, begin, end time.Duration) {
+	// A packet may have been under way for so long, and have been late all the way.
+	if by, _ := r.aggregator.Doubts.Delay(r.id, begin-record.Lateness, end+record.BucketLength); by > 0 {
+		r.delays[w] = by
+	}
+	old := w - int64((preroll+record.Lateness)/timebase.BinLength/timebase.WordBins) - 2
+	at := timebase.Bin(old * timebase.WordBins).Start()
+	if excerpts := r.book.excerpts.Load(); excerpts != nil {
+		for _, e := range *excerpts {
+			if at >= e.from-2*preroll && at < e.until+record.Lateness {
+				return
+			}
+		}
+	}
+	delete(r.delays, old)
+}
+
+// delay is by how much what came at a time may have come later by the generator's doing.
+func (r *Ledger) delay(at time.Duration) time.Duration {
+	return r.delays[int64(timebase.BinAt(max(0, at))/timebase.WordBins)]
+}
+
 // A listening keeps what a probe received around the excerpts. The listener's lock guards it.
 type listening struct {
 	recent []score.Packet // of the last preroll
@@ -72,7 +101,7 @@ type listening struct {
 
 // listen keeps a packet of a probe that is scored.
 func (l *Listener) listen(p Packet) {
-	a, one := l.listening, score.Packet{Section: p.Section, Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(p.Payload)}
+	a, one := l.listening, score.Packet{Section: p.Section, Talker: p.Talker, Sequence: p.Sequence, Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(p.Payload)}
 	excerpts := l.ledger.book.excerpts.Load()
 	if excerpts != nil {
 		for _, e := range *excerpts {

@@ -54,6 +54,8 @@ type Ledger struct {
 	processed atomic.Int64
 	said      said
 	kept      int64 // the next word to be kept there
+	// delays are by how much what came in a word may have come later by the generator's doing, if at all.
+	delays map[int64]time.Duration
 	// lingering means that jitter buffers may still play later for a doubtful moment.
 	lingering bool
 	// uncertain is what is in doubt of the latencies of what came since then.

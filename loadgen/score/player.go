@@ -16,17 +16,21 @@ const (
 	tickSamples = SampleRate / 100
 	// frameTicks is RTP's clock, 48 kHz, in a frame.
 	frameTicks = 960
+	// rtpClock is how many ticks it has in a second.
+	rtpClock = 48_000
 	// frameSamples is how many samples a frame has: 20 ms.
 	frameSamples = SampleRate / 50
 	// base is the frame number of what is sent when the run begins, so that none is below 0.
 	base = 1 << 20
 	// jump is from which step of the time stamps on a stream begins anew, on RTP's clock: 5 s.
-	jump = 5 * 48_000
+	jump = 5 * rtpClock
 )
 
 // A Packet is one that a listener received.
 type Packet struct {
 	Section   int // which of the listener's streams
+	Talker    uint32
+	Sequence  uint16
 	Timestamp uint32
 	At        time.Duration // when it came, on the run's clock
 	Payload   []byte
