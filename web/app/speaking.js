@@ -25,6 +25,9 @@ export class Speaking {
 
   #ask;
   #on;
+  /** What the server has been asked for last, until it has answered. @type {boolean | undefined} */
+  #asked;
+  #asks = 0;
 
   /**
    * @param {Ask} ask
@@ -43,10 +46,13 @@ export class Speaking {
     return this.state !== "on" || this.muted;
   }
 
-  /** Turns the microphone on, mutes it, or unmutes it. */
+  /**
+   * Turns the microphone on, mutes it, or unmutes it. Who does so twice at once does not
+   * wait for the server in between.
+   */
   async toggle() {
     if (this.state === "off") await this.#open();
-    else if (this.state === "on") await this.#mute(!this.muted);
+    else if (this.state === "on") await this.#mute(!(this.#asked ?? this.muted));
   }
 
   /**
@@ -129,12 +135,16 @@ export class Speaking {
 
   /** @param {boolean} muted */
   async #mute(muted) {
+    const asked = (this.#asks += 1);
+    this.#asked = muted;
     try {
       if (muted && this.mic) this.mic.muted = true;
       await this.#ask({ type: "mute", muted });
     } catch (problem) {
       if (this.mic) this.mic.muted = this.muted;
       this.#on.problem(problem);
+    } finally {
+      if (asked === this.#asks) this.#asked = undefined;
     }
   }
 
