@@ -3,7 +3,7 @@
 GO ?= go
 
 # The tests of these packages need the machine for themselves. Those of WAITING mostly wait, and
-# run side by side, three tests each. The others mostly compute, and run three packages at a time.
+# run side by side, three or four tests each. The others mostly compute, and run three packages at a time.
 ALONE := ./internal/browser ./internal/faults
 WAITING := ./internal/endtoend ./cmd/earshot ./room/rtc
 # The longest of the others. They come first: nothing waits for them at the end.

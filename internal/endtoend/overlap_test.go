@@ -49,7 +49,7 @@ func serveUnhurried(t *testing.T, takes time.Duration) string {
 // server would be to blame.
 func TestActsOnOnePersonDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	const takes = 1500 * time.Millisecond
+	const takes = 2500 * time.Millisecond
 	for _, c := range []struct {
 		sentence string
 		events   string
@@ -58,19 +58,19 @@ func TestActsOnOnePersonDoNotOverlap(t *testing.T) {
 	}{
 		{"who is being promoted is kicked", `
   - {at: 700ms, who: listener, count: 1, do: promote}
-  - {at: 1200ms, who: speaker, count: 2, do: kick}
+  - {at: 2500ms, who: speaker, count: 2, do: kick}
 `, map[string]int{"promote_duration": 1, "kick_silence": 2}, 0},
 		{"who is being promoted is banned", `
   - {at: 700ms, who: listener, count: 1, do: promote}
-  - {at: 1200ms, who: speaker, count: 2, do: ban}
+  - {at: 2500ms, who: speaker, count: 2, do: ban}
 `, map[string]int{"promote_duration": 1, "kick_silence": 2}, 0},
 		{"who is being promoted is demoted", `
   - {at: 700ms, who: listener, count: 1, do: promote}
-  - {at: 1200ms, who: speaker, count: 2, do: demote}
+  - {at: 2500ms, who: speaker, count: 2, do: demote}
 `, map[string]int{"promote_duration": 1, "mute_silence": 2}, 0},
 		{"who is being promoted leaves", `
   - {at: 700ms, who: listener, count: 1, do: promote}
-  - {at: 1200ms, who: speaker, count: 2, do: leave}
+  - {at: 2500ms, who: speaker, count: 2, do: leave}
 `, map[string]int{"promote_duration": 1}, 0},
 		{"two become the host at once, and another is muted", `
   - {at: 700ms, who: listener, count: 2, do: pass-host}
@@ -78,7 +78,7 @@ func TestActsOnOnePersonDoNotOverlap(t *testing.T) {
 `, map[string]int{"promote_duration": 2, "mute_silence": 1}, 0},
 		{"the room ends while somebody is being promoted", `
   - {at: 700ms, who: listener, count: 1, do: promote}
-  - {at: 1200ms, do: end}
+  - {at: 2500ms, do: end}
 `, map[string]int{"promote_duration": 1}, 0},
 		{"who is being muted is unmuted, and muted again", `
   - {at: 700ms, who: speaker, count: 1, do: mute}

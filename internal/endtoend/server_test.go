@@ -28,7 +28,7 @@ import (
 )
 
 // sideBySide is how many parallel tests run at the same time. They mostly wait.
-const sideBySide = 5
+const sideBySide = 4
 
 func TestMain(m *testing.M) {
 	flag.Parse()
