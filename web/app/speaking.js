@@ -25,9 +25,11 @@ export class Speaking {
 
   #ask;
   #on;
-  /** What the server has been asked for last, until it has answered. @type {boolean | undefined} */
+  /**
+   * What the server has been asked for last, until it has said what has changed since.
+   * @type {{muted: boolean, answered: boolean} | undefined}
+   */
   #asked;
-  #asks = 0;
 
   /**
    * @param {Ask} ask
@@ -52,7 +54,7 @@ export class Speaking {
    */
   async toggle() {
     if (this.state === "off") await this.#open();
-    else if (this.state === "on") await this.#mute(!(this.#asked ?? this.muted));
+    else if (this.state === "on") await this.#mute(!(this.#asked ?? this).muted);
   }
 
   /**
@@ -78,6 +80,7 @@ export class Speaking {
    */
   is(muted, { byHost, mayUnmute }) {
     this.muted = muted;
+    if (this.#asked?.answered) this.#asked = undefined;
     this.byHost = muted && byHost;
     this.mayUnmute = !muted || mayUnmute;
     if (this.mic) this.mic.muted = muted;
@@ -135,17 +138,17 @@ export class Speaking {
 
   /** @param {boolean} muted */
   async #mute(muted) {
-    const asked = (this.#asks += 1);
-    this.#asked = muted;
+    const asked = (this.#asked = { muted, answered: false });
     try {
       if (muted && this.mic) this.mic.muted = true;
       await this.#ask({ type: "mute", muted });
+      asked.answered = true;
     } catch (problem) {
       if (this.mic) this.mic.muted = this.muted;
       this.#on.problem(problem);
-    } finally {
-      if (asked === this.#asks) this.#asked = undefined;
     }
+    const over = !asked.answered || this.muted === muted;
+    if (over && this.#asked === asked) this.#asked = undefined;
   }
 
   #unplugged() {

@@ -63,3 +63,28 @@ test("a host who mutes somebody in between is undone by their next press", async
   void speaking.toggle();
   assert.equal(asked[2]?.muted, false);
 });
+
+test("a press counts between the answer and what has changed", async () => {
+  const { speaking, asked, told } = on();
+  const mute = speaking.toggle();
+  asked[0]?.answer();
+  await mute;
+  const unmute = speaking.toggle();
+  assert.equal(asked[1]?.muted, false);
+  told(true);
+  asked[1]?.answer();
+  await unmute;
+  told(false);
+  void speaking.toggle();
+  assert.equal(asked[2]?.muted, true);
+});
+
+test("who is muted by a host before their own request is answered can unmute", async () => {
+  const { speaking, asked, told } = on();
+  const mute = speaking.toggle();
+  told(true); // by the host: the request changes nothing
+  asked[0]?.answer();
+  await mute;
+  void speaking.toggle();
+  assert.equal(asked[1]?.muted, false);
+});
