@@ -138,6 +138,7 @@ export class Speaking {
 
   /** @param {boolean} muted */
   async #mute(muted) {
+    /** @type {{muted: boolean, answered: boolean}} */
     const asked = (this.#asked = { muted, answered: false });
     try {
       if (muted && this.mic) this.mic.muted = true;
