@@ -36,10 +36,10 @@ var smallBuffers = patch{replace: map[string]string{"socketBuffer   = 8 << 20": 
 
 var (
 	// tightEarshot is earshot with them.
-	tightEarshot = built("tight", "cmd/earshot", map[string]patch{"room/rtc/mediaport.go": smallBuffers})
+	tightEarshot = built("tight", "cmd/earshot", map[string]patch{"room/mediaport/port.go": smallBuffers})
 	// unbundledEarshot is that as it is where the kernel cuts no messages into datagrams.
 	unbundledEarshot = built("unbundled", "cmd/earshot", map[string]patch{
-		"room/rtc/mediaport.go": smallBuffers,
+		"room/mediaport/port.go": smallBuffers,
 		"internal/udpbatch/linux.go": {replace: map[string]string{
 			"err := canSegment(p.raw.Control); err != nil": "err := unix.EOPNOTSUPP; true",
 		}},

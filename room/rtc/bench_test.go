@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // discard is a socket that sends nothing.
@@ -62,18 +63,18 @@ func BenchmarkShard(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
+	p, err := mediaport.Open(mediaport.Config{Address: "127.0.0.1:0", Sockets: 1})
 	require.NoError(b, err)
-	defer func() { _ = p.close() }()
+	defer func() { _ = p.Close() }()
 	for _, row := range []struct {
-		name   string
-		writer batchWriter
-	}{{"discarded", &discard{}}, {"sent", p.of(0)}} {
+		name  string
+		batch func() *sendBatch
+	}{{"discarded", func() *sendBatch { return batchTo(&discard{}) }}, {"sent", func() *sendBatch { return batchOf(p, 0) }}} {
 		for _, profile := range srtp.DefaultProfiles() {
 			b.Run(fmt.Sprintf("%s/%s", row.name, profile), func(b *testing.B) {
 				router := newRouter(b, fanout.Config{Queue: 1 << 20, MaxAge: time.Hour}, fanout.ShardsConfig{
 					Count: 1, Prefetch: prefetchEars,
-					NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(row.writer, time.Now) },
+					NewSendBatch: func(int) fanout.SendBatch { return row.batch() },
 				})
 				for range ears {
 					_, err := router.Subscribe(sealedEar(b, profile, to, 1), fanout.SubscribeOptions{Sections: 1})

@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // ledger is a socket that keeps messages, of which it takes so many bytes.
@@ -65,7 +66,7 @@ func TestBundlesAreEvenAndHoldEachPacket(t *testing.T) {
 		s := keyedFor(rt, profile, address(1), 3)
 		s.streams[1].level = 0 // another header
 		out := &ledger{}
-		b := batchTo(out)
+		b := countedTo(out)
 		var packets []fanout.Packet
 		var want []string
 		for i := range rapid.IntRange(1, 40).Draw(rt, "packets") {
@@ -77,15 +78,15 @@ func TestBundlesAreEvenAndHoldEachPacket(t *testing.T) {
 			packets = append(packets, p)
 			want = append(want, fmt.Sprint(p.Section, p.Payload))
 		}
-		require.Zero(rt, s.Send(b, packets))
+		require.Zero(rt, s.Send(b.sendBatch, packets))
 		require.Zero(rt, lostBy(b))
 		var got []string
 		for _, m := range out.messages {
 			list := datagrams(m)
-			require.LessOrEqual(rt, len(list), maxBundle)
+			require.LessOrEqual(rt, len(list), mediaport.MaxBundle)
 			for _, sealed := range list {
 				if len(list) > 1 {
-					require.LessOrEqual(rt, len(sealed), maxSegment)
+					require.LessOrEqual(rt, len(sealed), mediaport.MaxSegment)
 				}
 				plain, _, err := s.opener.OpenRTP(slices.Clone(sealed))
 				require.NoError(rt, err)
@@ -99,7 +100,7 @@ func TestBundlesAreEvenAndHoldEachPacket(t *testing.T) {
 			}
 		}
 		require.Equal(rt, want, got)
-		require.EqualValues(rt, len(packets), s.packets.Load())
+		require.EqualValues(rt, len(packets), s.sent.Packets.Load())
 	})
 }
 
@@ -120,8 +121,7 @@ func TestSpeechLeavesInBundlesOfTen(t *testing.T) {
 	assert.Equal(t, []int{10, 10, 3}, sizes)
 
 	out.messages = nil
-	b.single = &(&port{}).single
-	b.single.Store(true)
+	b.single = func() bool { return true }
 	for i := range packets {
 		packets[i].Seq += 100
 	}
@@ -143,15 +143,15 @@ func TestPacketsOfABundleThatAreLostAreCounted(t *testing.T) {
 		{"the addresses are refused", ledger{refuse: true}, 6},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			b := batchTo(&row.out)
+			b := countedTo(&row.out)
 			ears := []*subscribed{keyedFor(t, srtp.GCM128, address(1), 1), keyedFor(t, srtp.GCM128, address(2), 1)}
 			for _, s := range ears {
-				require.Zero(t, s.Send(b, []fanout.Packet{sized(0, 1, 60), sized(0, 2, 60), sized(0, 3, 60)}))
+				require.Zero(t, s.Send(b.sendBatch, []fanout.Packet{sized(0, 1, 60), sized(0, 2, 60), sized(0, 3, 60)}))
 			}
 			assert.Equal(t, row.lost, lostBy(b))
-			sent := ears[0].packets.Load() + ears[1].packets.Load()
+			sent := ears[0].sent.Packets.Load() + ears[1].sent.Packets.Load()
 			assert.EqualValues(t, 6-row.lost, sent)
-			assert.EqualValues(t, 60*sent, ears[0].bytes.Load()+ears[1].bytes.Load(), "padding is not counted")
+			assert.EqualValues(t, 60*sent, ears[0].sent.Bytes.Load()+ears[1].sent.Bytes.Load(), "padding is not counted")
 		})
 	}
 }

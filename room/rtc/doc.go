@@ -11,11 +11,11 @@
 //
 // The way of a packet, from a mic's client to a listener's:
 //
-//  1. portreader.go, mediaport.go: a reader takes it from one of the port's sockets
+//  1. room/mediaport: a reader takes it from one of the port's sockets
 //     (internal/udpbatch) and hands it to the lite.Server of the engine. That is
 //     the only demultiplexer of the port: one table, by ICE user name fragment and
 //     by address, of ears and of Pion's connections.
-//  2. pionconn.go: it goes into the queue of the net.PacketConn that is this mic's.
+//  2. room/mediaport (mux.go): it goes into the queue of the net.PacketConn that is this mic's.
 //     Pion authenticates and decrypts it.
 //  3. mic.go: the mic reads it, measures its loudness if it has no level, and gives
 //     it to the room's fanout.Publisher.
@@ -23,10 +23,10 @@
 //     calls Send of each of its ears.
 //  5. leansend.go, outboundstream.go: the ear writes its own RTP header and seals the
 //     packet (internal/srtp) into the shard's batch.
-//  6. sendbatch.go: the batch leaves in one system call, by the socket of the shard
+//  6. room/mediaport (batch.go): the batch leaves in one system call, by the socket of the shard
 //     (internal/udpbatch).
 //
-// Between the two sockets no package is visited twice but this one, which is
+// Between the two ends of the port no package is visited twice but this one, which is
 // fanout's caller and its sink. Ears' checks, handshakes and reports end at step 1,
 // in lite, whose replies leave by the same reader's socket.
 //
@@ -45,6 +45,6 @@
 // knows it as it knows the others, and by which a batch gives its packets to the queue of
 // the connection instead of the socket.
 //
-// It imports room/fanout, internal/icetcp, internal/lite, internal/srtp, internal/sdp,
-// internal/udpbatch, internal/packet and internal/prefetch of the project.
+// It imports room/fanout, room/mediaport, internal/icetcp, internal/lite, internal/red,
+// internal/srtp, internal/sdp and internal/prefetch of the project.
 package rtc

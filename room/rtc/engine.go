@@ -13,8 +13,8 @@ import (
 	"github.com/earshot-audio/earshot/internal/icetcp"
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
-	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // DefaultConsentTimeout is how long a session lives without an authenticated
@@ -55,13 +55,12 @@ type Engine struct {
 	excess   atomic.Uint64    // packets of mics that came faster than that
 	urgent   atomic.Uint64    // events after which port readers must not wait long
 
-	port        *port
-	hosts       []netip.AddrPort // where clients can reach the port
-	candidates  []string         // of every answer
-	fingerprint sdp.Fingerprint  // of the certificate
-	lite        *lite.Server     // the demultiplexer, and the ears' connections
-	handshakes  handshakeTimes   // of ears
-	pion        *pionConfig      // of the mics' connections
+	port        *mediaport.Port
+	candidates  []string        // of every answer
+	fingerprint sdp.Fingerprint // of the certificate
+	lite        *lite.Server    // the demultiplexer, and the ears' connections
+	handshakes  handshakeTimes  // of ears
+	pion        *pionConfig     // of the mics' connections
 	consents    *consents
 
 	stop    chan struct{}
@@ -96,16 +95,18 @@ func New(cfg Config) (*Engine, error) {
 		e.consent = DefaultConsentTimeout
 	}
 	var err error
-	if e.port, err = openPort(cfg.Media, sockets(cfg.Shards), cfg.portable, e.unsegmented); err != nil {
+	if e.port, err = mediaport.Open(mediaport.Config{
+		Address: cfg.Media, Sockets: sockets(cfg.Shards), Portable: cfg.portable, OnUnsegmented: e.unsegmented,
+	}); err != nil {
 		return nil, err
 	}
 	if cfg.ICETCP != "" {
-		if err := e.port.listenTCP(cfg.ICETCP); err != nil {
-			return nil, errors.Join(err, e.port.close())
+		if err := e.port.ListenTCP(cfg.ICETCP); err != nil {
+			return nil, errors.Join(err, e.port.Close())
 		}
 	}
 	if err := e.setUp(cfg.Advertise.Unmap()); err != nil {
-		return nil, errors.Join(fmt.Errorf("set up WebRTC: %w", err), e.port.close())
+		return nil, errors.Join(fmt.Errorf("set up WebRTC: %w", err), e.port.Close())
 	}
 	e.shards, err = fanout.NewShards(fanout.ShardsConfig{
 		Count: cfg.Shards, Now: func() time.Time { return e.now() },
@@ -113,14 +114,11 @@ func New(cfg Config) (*Engine, error) {
 	})
 	if err != nil {
 		e.lite.Close()
-		return nil, errors.Join(err, e.port.close())
+		return nil, errors.Join(err, e.port.Close())
 	}
-	for _, conn := range e.port.conns {
-		e.workers.Go(func() { e.receive(conn) })
-	}
-	if tcp := e.port.tcp; tcp != nil {
-		e.workers.Go(func() { tcp.Serve(e.receiveTCP) })
-	}
+	e.workers.Go(func() {
+		e.port.Serve(e.lite, &e.urgent, func(err error) { e.log.Warn("read from the media port", "error", err) })
+	})
 	e.workers.Go(e.watchConsent)
 	return e, nil
 }
@@ -134,10 +132,7 @@ func (e *Engine) setUp(advertise netip.Addr) error {
 	if e.pion, err = newPionConfig(pionLogs{log: e.log}, pionCertificate); err != nil {
 		return err
 	}
-	if e.hosts, err = hostAddresses(e.port.addr()); err != nil {
-		return err
-	}
-	if e.candidates, err = e.port.candidates(e.hosts, advertise); err != nil {
+	if e.candidates, err = e.port.Candidates(advertise); err != nil {
 		return err
 	}
 	shown, err := lite.CertificateFrom(certificate)
@@ -160,43 +155,21 @@ func (e *Engine) unsegmented(reason error) {
 // sockets is how many sockets the port wants: one for each shard.
 func sockets(shards int) int {
 	if shards > 0 {
-		return min(shards, maxSockets)
+		return shards
 	}
-	return min(runtime.GOMAXPROCS(0), maxSockets)
+	return runtime.GOMAXPROCS(0)
 }
 
-// receive reads one socket of the port until the port is closed.
-func (e *Engine) receive(conn udpbatch.Conn) {
-	r := newPortReader(e, conn)
-	for {
-		err := r.run()
-		if err == nil {
-			return
-		}
-		e.log.Warn("read from the media port", "error", err)
-		select {
-		case <-e.stop:
-			return
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-// receiveTCP takes what a connection of the TCP side brings.
-func (e *Engine) receiveTCP(b []byte, from netip.AddrPort, now time.Time) {
-	e.lite.Handle(b, from, now, nil)
+// newSendBatch makes the batch of a shard.
+func (e *Engine) newSendBatch(shard int) fanout.SendBatch {
+	return &sendBatch{Batch: e.port.NewBatch(shard, func() time.Time { return e.now() }), single: e.port.Single}
 }
 
 // Addr is the address that the engine listens on.
-func (e *Engine) Addr() netip.AddrPort { return e.port.addr() }
+func (e *Engine) Addr() netip.AddrPort { return e.port.Addr() }
 
 // TCPAddr is the TCP address that the engine listens on; invalid without [Config.ICETCP].
-func (e *Engine) TCPAddr() netip.AddrPort {
-	if e.port.tcp == nil {
-		return netip.AddrPort{}
-	}
-	return e.port.tcp.Addr()
-}
+func (e *Engine) TCPAddr() netip.AddrPort { return e.port.TCPAddr() }
 
 // EngineStats are an engine's figures: what it knows of the other side of its
 // port, and what it has turned down there since its start.
@@ -216,15 +189,11 @@ type EngineStats struct {
 // Stats reads the figures. Pion authenticates what mics send, and does not count.
 func (e *Engine) Stats() EngineStats {
 	s := e.lite.Stats()
-	var tcp icetcp.Stats
-	if e.port.tcp != nil {
-		tcp = e.port.tcp.Stats()
-	}
 	return EngineStats{
-		TCP:   tcp,
+		TCP:   e.port.TCPStats(),
 		Peers: s.Peers, Addresses: s.Addresses,
 		Unknown: s.Unknown, Unauthentic: s.Unauthentic, Malformed: s.Malformed,
-		Overrun: e.pion.queues.dropped.Load(), Excess: e.excess.Load(),
+		Overrun: e.port.Overrun(), Excess: e.excess.Load(),
 	}
 }
 
@@ -250,7 +219,7 @@ func (e *Engine) Close() error {
 	e.shards.Close()
 	close(e.stop)
 	e.lite.Close()
-	errs = append(errs, e.port.close())
+	errs = append(errs, e.port.Close())
 	e.workers.Wait()
 	return errors.Join(errs...)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 	"github.com/earshot-audio/earshot/room/trunk"
 )
 
@@ -27,11 +28,11 @@ const hallTurn = 10
 // BenchmarkHall is what a packet costs a node that has a room, and what it costs one that has a hall of it: then
 // with the trunk, its NATS server and the end at the other node, which are all in this process. They take turns.
 func BenchmarkHall(b *testing.B) {
-	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
+	p, err := mediaport.Open(mediaport.Config{Address: "127.0.0.1:0", Sockets: 2})
 	require.NoError(b, err)
-	defer func() { _ = p.close() }()
+	defer func() { _ = p.Close() }()
 	open := func() *benchmarkedRooms {
-		return openRooms(b, 1, len(p.conns), func(shard int) batchWriter { return p.of(shard) })
+		return openRooms(b, 1, 2, func(shard int) *sendBatch { return batchOf(p, shard) })
 	}
 	single, hall := open(), open()
 	hall.mics[0].Close()

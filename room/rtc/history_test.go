@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // studio is a router of one slot whose ears send to a tape, packet by packet.
@@ -24,11 +25,11 @@ type studio struct {
 	said   int
 }
 
-func newStudio(t *testing.T, sink batchWriter) *studio {
+func newStudio(t *testing.T, sink mediaport.Writer) *studio {
 	t.Helper()
 	c := &clock{now: time.Unix(1_000_000, 0)}
 	router := newRouter(t, fanout.Config{Slots: 1, Queue: 1 << 20, Now: c.Now}, fanout.ShardsConfig{Count: 1, Now: c.Now,
-		NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(sink, c.Now) }})
+		NewSendBatch: func(int) fanout.SendBatch { return batchAt(sink, c.Now) }})
 	s := &studio{t: t, router: router}
 	s.tape, _ = sink.(*tape)
 	s.enter(1)

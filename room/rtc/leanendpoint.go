@@ -15,6 +15,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
 	"github.com/earshot-audio/earshot/internal/srtp"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // leanEndpoint is the endpoint of an ear, without a PeerConnection. It is a
@@ -32,8 +33,7 @@ type leanEndpoint struct {
 	sealer  *srtp.Sealer
 	streams []outboundStream
 
-	packets atomic.Uint64
-	bytes   atomic.Uint64
+	sent mediaport.Sent
 
 	// updated is true if there is something for the shard in what the lock guards.
 	updated atomic.Bool
@@ -52,7 +52,7 @@ type leanEndpoint struct {
 // sendForEar sends a datagram of an ear's connection.
 func (e *Engine) sendForEar(b []byte, to netip.AddrPort) {
 	e.handshakes.observe(b, to, e.now())
-	if err := e.port.write(b, to); err != nil {
+	if err := e.port.Write(b, to); err != nil {
 		e.log.Debug("send to an ear", "error", err)
 	}
 }
@@ -126,7 +126,7 @@ func (l *leanEndpoint) sources() []sdp.Source {
 
 // stats implements endpoint.
 func (l *leanEndpoint) stats(st *Stats) {
-	st.Packets, st.Bytes = l.packets.Load(), l.bytes.Load()
+	st.Packets, st.Bytes = l.sent.Packets.Load(), l.sent.Bytes.Load()
 	if peer := l.getPeer(); peer != nil && peer.Addr().IsValid() {
 		st.LastCheck = peer.LastSeen()
 	}
@@ -201,7 +201,7 @@ func (l *leanEndpoint) RTCP(_ *lite.Peer, compound []byte, _ time.Time) {
 // mayResend reports whether a client may be sent one more packet again, and counts
 // it: what it asks for costs at most as much as what it gets anyway. l.mu is held.
 func (l *leanEndpoint) mayResend() bool {
-	sent := l.packets.Load()
+	sent := l.sent.Packets.Load()
 	l.resends, l.paid = min(l.resends+int(sent-l.paid), maxResends), sent
 	if l.resends == 0 {
 		return false

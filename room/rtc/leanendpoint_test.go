@@ -15,7 +15,12 @@ import (
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
+
+func address(n int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+n))
+}
 
 // tape is a socket that keeps what is sent, until it is full.
 type tape struct {
@@ -48,18 +53,37 @@ func datagrams(m udpbatch.Message) [][]byte {
 	return slices.Collect(slices.Chunk(m.Buf, m.Segment))
 }
 
+// countedBatch is a batch and what it lost.
+type countedBatch struct {
+	*sendBatch
+	lost uint64
+}
+
+func countedTo(w mediaport.Writer) *countedBatch {
+	c := &countedBatch{sendBatch: batchTo(w)}
+	c.CountLost(&c.lost)
+	return c
+}
+
 // lostBy flushes a batch and returns how many packets that dropped.
-func lostBy(b *sendBatch) int {
-	before := *b.lost
+func lostBy(b *countedBatch) int {
+	before := b.lost
 	b.Flush()
-	return int(*b.lost - before)
+	return int(b.lost - before)
 }
 
 // single is what a shard gives an ear when nothing else waits.
 func single(p fanout.Packet) []fanout.Packet { return []fanout.Packet{p} }
 
-func batchTo(w batchWriter) *sendBatch {
-	return newSendBatch(w, time.Now)
+func batchTo(w mediaport.Writer) *sendBatch { return batchAt(w, time.Now) }
+
+func batchAt(w mediaport.Writer, clock func() time.Time) *sendBatch {
+	return &sendBatch{Batch: mediaport.NewBatch(w, clock)}
+}
+
+// batchOf is the batch of a shard on a port.
+func batchOf(p *mediaport.Port, shard int) *sendBatch {
+	return &sendBatch{Batch: p.NewBatch(shard, time.Now)}
 }
 
 func packetAt(seq uint16) fanout.Packet {
@@ -96,14 +120,14 @@ func testJoinWithLoss(t *testing.T, p srtp.Profile, start uint16) {
 	t.Helper()
 	l, opener := keyed(t, p)
 	sink := &tape{}
-	out := batchTo(sink)
+	out := countedTo(sink)
 	const lost = 10
 	sent := 300
 	if start == 65530 {
 		sent = 70_000 // through a rollover of the ear's own
 	}
 	for i := range sent {
-		require.Zero(t, l.Send(out, single(packetAt(start+uint16(i)))))
+		require.Zero(t, l.Send(out.sendBatch, single(packetAt(start+uint16(i)))))
 		if i%100 == 99 {
 			require.Zero(t, lostBy(out))
 		}
@@ -131,7 +155,7 @@ func testJoinWithLoss(t *testing.T, p srtp.Profile, start uint16) {
 		}
 	}
 	require.Len(t, seen, sent-lost)
-	assert.Equal(t, uint64(sent), l.packets.Load())
+	assert.Equal(t, uint64(sent), l.sent.Packets.Load())
 }
 
 func TestEarWithoutAudioLevelSendsNone(t *testing.T) {
@@ -153,52 +177,52 @@ func TestEarWithoutAudioLevelSendsNone(t *testing.T) {
 }
 
 func TestSendBatchDropsWhenTheSocketIsFull(t *testing.T) {
-	const taken = batchMessages - 20
+	const taken = mediaport.BatchMessages - 20
 	sink := &tape{room: taken}
-	out := batchTo(sink)
-	ears := make([]*leanEndpoint, batchMessages+taken/2)
+	out := countedTo(sink)
+	ears := make([]*leanEndpoint, mediaport.BatchMessages+taken/2)
 	for i := range ears {
 		ears[i], _ = keyed(t, srtp.GCM128)
-		require.Zero(t, ears[i].Send(out, single(packetAt(1))))
+		require.Zero(t, ears[i].Send(out.sendBatch, single(packetAt(1))))
 	}
 	assert.Zero(t, lostBy(out), "all of the second batch fits")
-	assert.EqualValues(t, batchMessages-taken, *out.lost)
+	assert.EqualValues(t, mediaport.BatchMessages-taken, out.lost)
 	assert.Equal(t, 2, sink.calls)
 	for i, l := range ears {
 		want := uint64(1)
-		if i >= taken && i < batchMessages {
+		if i >= taken && i < mediaport.BatchMessages {
 			want = 0
 		}
-		assert.Equal(t, want, l.packets.Load(), "ear %d", i)
-		assert.Equal(t, want*7, l.bytes.Load())
+		assert.Equal(t, want, l.sent.Packets.Load(), "ear %d", i)
+		assert.Equal(t, want*7, l.sent.Bytes.Load())
 	}
 	assert.Zero(t, lostBy(out), "nothing is left")
 	sink.room = 0
-	require.Zero(t, ears[0].Send(out, single(packetAt(2))))
+	require.Zero(t, ears[0].Send(out.sendBatch, single(packetAt(2))))
 	assert.Zero(t, lostBy(out))
 }
 
 func TestSendBatchFillsSoonerWithLongPackets(t *testing.T) {
 	sink := &tape{}
-	out := batchTo(sink)
+	out := countedTo(sink)
 	l, _ := keyed(t, srtp.GCM128)
 	p := packetAt(0)
 	p.Frame.Payload = make([]byte, 1200)
 	for i := range 100 {
 		p.Seq = uint16(i)
-		require.Zero(t, l.Send(out, single(p)))
+		require.Zero(t, l.Send(out.sendBatch, single(p)))
 	}
 	assert.Zero(t, lostBy(out))
 	assert.Len(t, sink.packets, 100)
-	p.Seq, p.Frame.Payload = 100, make([]byte, batchBytes)
-	assert.Equal(t, 1, l.Send(out, single(p)), "longer than a batch")
+	p.Seq, p.Frame.Payload = 100, make([]byte, mediaport.BatchBytes)
+	assert.Equal(t, 1, l.Send(out.sendBatch, single(p)), "longer than a batch")
 	assert.Zero(t, lostBy(out))
 }
 
 func TestSendAllocatesNothing(t *testing.T) {
 	for _, profile := range srtp.DefaultProfiles() {
 		l, _ := keyed(t, profile)
-		out := batchTo(&discard{})
+		out := countedTo(&discard{})
 		p := packetAt(0)
 		packets := make([]fanout.Packet, 3)
 		send := func() {
@@ -206,7 +230,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 				p.Seq++
 				packets[i] = p
 			}
-			if l.Send(out, packets[:1])+l.Send(out, packets[1:]) != 0 || lostBy(out) != 0 {
+			if l.Send(out.sendBatch, packets[:1])+l.Send(out.sendBatch, packets[1:]) != 0 || lostBy(out) != 0 {
 				t.Fail()
 			}
 		}

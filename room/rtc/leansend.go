@@ -6,6 +6,7 @@ import (
 	"github.com/earshot-audio/earshot/internal/prefetch"
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // maxMissed is how many packets a client may ask for at a time; what it asks for
@@ -26,7 +27,7 @@ type missedPacket struct {
 // as they make.
 func (l *leanEndpoint) Send(batch fanout.SendBatch, packets []fanout.Packet) (failed int) {
 	b := batch.(*sendBatch)
-	b.open()
+	b.Open()
 	if l.updated.Load() {
 		l.applyUpdates(b, &packets[0])
 	}
@@ -38,7 +39,7 @@ func (l *leanEndpoint) Send(batch fanout.SendBatch, packets []fanout.Packet) (fa
 		failed += l.seal(b, packets[:n], segment)
 		for i := range packets[:n] {
 			p := &packets[i]
-			if s := &l.streams[p.Section]; s.begun && b.nanos > s.due {
+			if s := &l.streams[p.Section]; s.begun && b.Nanos() > s.due {
 				l.report(b, s, p)
 			}
 		}
@@ -58,10 +59,10 @@ func (l *leanEndpoint) size(p *fanout.Packet) int {
 func (l *leanEndpoint) bundle(packets []fanout.Packet) (n, segment int) {
 	shortest := l.size(&packets[0])
 	segment = shortest
-	for n = 1; n < min(len(packets), maxBundle); n++ {
+	for n = 1; n < min(len(packets), mediaport.MaxBundle); n++ {
 		next := l.size(&packets[n])
 		longest := max(segment, next)
-		if longest > maxSegment || longest-shortest > srtp.MaxPadding {
+		if longest > mediaport.MaxSegment || longest-shortest > srtp.MaxPadding {
 			break
 		}
 		segment, shortest = longest, min(shortest, next)
@@ -76,16 +77,16 @@ func (l *leanEndpoint) bundle(packets []fanout.Packet) (n, segment int) {
 // for the last, which may be shorter.
 func (l *leanEndpoint) seal(b *sendBatch, packets []fanout.Packet, segment int) (failed int) {
 	last := len(packets) - 1
-	memory := b.reserve(last*segment + l.size(&packets[last]))
+	memory := b.Reserve(last*segment + l.size(&packets[last]))
 	if memory == nil {
 		return len(packets) // longer than a batch
 	}
-	out, used, octets := b.next(l), 0, 0
+	out, used, octets := b.Next(&l.sent), 0, 0
 	for i := range packets {
 		p := &packets[i]
 		s := &l.streams[p.Section]
 		if !s.begun {
-			s.begin(p, b.now)
+			s.begin(p, b.Now())
 		}
 		padding := 0
 		if i < last {
@@ -101,32 +102,31 @@ func (l *leanEndpoint) seal(b *sendBatch, packets []fanout.Packet, segment int) 
 			continue
 		}
 		used += len(sealed)
-		out.sizes[out.count] = uint16(len(payload))
-		out.count++
+		out.Put(len(payload))
 		octets += len(payload)
 		s.packets++
 		s.octets += uint32(len(payload))
 	}
-	if out.count == 0 {
-		out.owner = nil
+	if out.Len() == 0 {
+		out.Drop()
 		return failed
 	}
-	l.packets.Add(uint64(out.count)) // before it may be taken back
-	l.bytes.Add(uint64(octets))
-	b.addBundle(memory[:used:used], l.to, segment)
+	l.sent.Packets.Add(uint64(out.Len())) // before it may be taken back
+	l.sent.Bytes.Add(uint64(octets))
+	b.AddBundle(memory[:used:used], l.to, segment)
 	return failed
 }
 
 // report adds a sender report to the batch. Only a section that sends reports
 // (RFC 3550, section 6.4), so that it needs no timer of its own.
 func (l *leanEndpoint) report(b *sendBatch, s *outboundStream, p *fanout.Packet) {
-	s.due = b.now.Add(reportInterval).UnixNano()
+	s.due = b.Now().Add(reportInterval).UnixNano()
 	var scratch [reportSize]byte
-	r := s.report(p, b.now, l.cname)
+	r := s.report(p, b.Now(), l.cname)
 	plain := r.append(scratch[:0])
-	memory := b.reserve(len(plain) + l.sealer.OverheadRTCP())
+	memory := b.Reserve(len(plain) + l.sealer.OverheadRTCP())
 	if sealed, err := l.sealer.SealRTCP(memory[:0], plain); err == nil {
-		b.add(sealed, l.to)
+		b.Add(sealed, l.to)
 	}
 }
 
@@ -153,12 +153,12 @@ func (l *leanEndpoint) retransmit(b *sendBatch, sending *fanout.Packet, missed [
 			continue
 		}
 		p.Section = m.section
-		memory, payload := b.reserve(l.size(&p)+s.stream.Padding(m.seq)), p.Payload
+		memory, payload := b.Reserve(l.size(&p)+s.stream.Padding(m.seq)), p.Payload
 		if s.redundant(&p) {
 			payload = b.redundant.payload(s, &p)
 		}
 		if sealed, err := s.stream.Reseal(memory[:0], s.header(memory, &p), payload); err == nil {
-			b.add(sealed, l.to)
+			b.Add(sealed, l.to)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func TestEarsUseNoNonceTwice(t *testing.T) {
 		now := &clock{now: time.Unix(1_000_000, 0)}
 		tape := &record{sent: map[netip.AddrPort][][]byte{}}
 		shards, err := fanout.NewShards(fanout.ShardsConfig{Count: 2, Now: now.Now,
-			NewSendBatch: func(int) fanout.SendBatch { return newSendBatch(tape, now.Now) }})
+			NewSendBatch: func(int) fanout.SendBatch { return batchAt(tape, now.Now) }})
 		require.NoError(t, err)
 		defer shards.Close()
 		router, err := fanout.New(fanout.Config{

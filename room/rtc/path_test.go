@@ -12,6 +12,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // From the frame that a mic gives the router to the datagrams that the kernel takes
@@ -22,13 +23,13 @@ func TestFrameAllocatesNothingPerEar(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = sink.Close() }()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
-	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
+	p, err := mediaport.Open(mediaport.Config{Address: "127.0.0.1:0", Sockets: 2})
 	require.NoError(t, err)
-	defer func() { assert.NoError(t, p.close()) }()
+	defer func() { assert.NoError(t, p.Close()) }()
 	allocations := func(ears int) float64 {
 		router := newRouter(t, fanout.Config{Queue: 1 << 20, MaxAge: time.Hour}, fanout.ShardsConfig{
 			Count: 2, Prefetch: prefetchEars,
-			NewSendBatch: func(shard int) fanout.SendBatch { return newSendBatch(p.of(shard), time.Now) },
+			NewSendBatch: func(shard int) fanout.SendBatch { return batchOf(p, shard) },
 		})
 		for range ears {
 			_, err := router.Subscribe(sealedEar(t, srtp.GCM128, to, 1), fanout.SubscribeOptions{Sections: 1})
@@ -92,18 +93,6 @@ func TestPacketsTakeNoLockOfSignaling(t *testing.T) {
 	r.engine.consents.mu.Unlock()
 	r.mu.Unlock()
 	r.engine.mu.Unlock()
-}
-
-func TestShardsHaveSocketsOfTheirOwnOnOnePort(t *testing.T) {
-	r := newTestRoom(t, leanEars, Config{Shards: 3}, 1)
-	writers := map[batchWriter]bool{}
-	for shard := range 3 {
-		writers[r.engine.newSendBatch(shard).(*sendBatch).writer] = true
-	}
-	assert.Len(t, writers, 3)
-	for _, conn := range r.engine.port.conns {
-		assert.Equal(t, r.engine.Addr(), conn.LocalAddr())
-	}
 }
 
 func TestConnectedEarHasNoGoroutine(t *testing.T) {

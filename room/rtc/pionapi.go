@@ -26,7 +26,6 @@ type pionConfig struct {
 	certificate  webrtc.Certificate
 	media        *webrtc.MediaEngine
 	interceptors *interceptor.Registry
-	queues       *pionQueues
 }
 
 // newPionConfig sets Pion up for mics. The only interceptor lets a mic report on
@@ -38,7 +37,7 @@ func newPionConfig(logs pionLogs, certificate webrtc.Certificate) (*pionConfig, 
 	}
 	c := &pionConfig{
 		logs: logs, certificate: certificate, media: &webrtc.MediaEngine{},
-		interceptors: &interceptor.Registry{}, queues: newPionQueues(),
+		interceptors: &interceptor.Registry{},
 	}
 	c.interceptors.Add(receiver)
 	for _, codec := range []webrtc.RTPCodecParameters{opusCodec(), redCodec()} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // receiveMTU is the largest packet read.
@@ -24,7 +25,7 @@ type pionEndpoint struct {
 	*session
 	pc    *webrtc.PeerConnection
 	local sdp.Credentials
-	mux   *pionMux
+	mux   *mediaport.Mux
 	agent *lite.External // nil before admit
 
 	lastCheck atomic.Int64
@@ -38,8 +39,7 @@ type pionEndpoint struct {
 // newPionEndpoint makes a session with a connection of its own, which answers
 // nothing yet.
 func newPionEndpoint(r *MediaRoom, o *sdp.Offer, config *pionConfig) (*pionEndpoint, error) {
-	e := r.engine
-	c := &pionEndpoint{local: sdp.NewCredentials(), mux: newPionMux(e.port, e.hosts, config.queues)}
+	c := &pionEndpoint{local: sdp.NewCredentials(), mux: r.engine.port.NewMux()}
 	role := webrtc.DTLSRoleServer
 	if o.WaitsForHello {
 		role = webrtc.DTLSRoleClient
@@ -108,14 +108,14 @@ func (c *pionEndpoint) listen() error {
 		return fmt.Errorf("session: %w", ErrClosed)
 	}
 	e := c.room.engine
-	agent, err := e.lite.AddExternal(c.local, c.offer.ICE, c.mux.receive)
+	agent, err := e.lite.AddExternal(c.local, c.offer.ICE, c.mux.Receive)
 	if errors.Is(err, lite.ErrClosed) {
 		return fmt.Errorf("engine: %w", ErrClosed)
 	} else if err != nil {
 		return err
 	}
 	c.agent = agent
-	c.mux.agent.Store(agent)
+	c.mux.SetAgent(agent)
 	e.consents.addConnection(c)
 	return nil
 }
@@ -163,7 +163,7 @@ func (c *pionEndpoint) transportChanged(state webrtc.DTLSTransportState) {
 	if state == webrtc.DTLSTransportStateConnected {
 		c.lastCheck.CompareAndSwap(0, time.Now().UnixNano())
 		c.connected.Store(true)
-		if agent := c.mux.agent.Load(); agent != nil {
+		if agent := c.mux.Agent(); agent != nil {
 			agent.HandshakeDone()
 		}
 	}

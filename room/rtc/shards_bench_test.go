@@ -13,6 +13,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/room/fanout"
+	"github.com/earshot-audio/earshot/room/mediaport"
 )
 
 // benchmarkedEars is how many ears the benchmarks here have, in all rooms together.
@@ -27,12 +28,12 @@ type benchmarkedRooms struct {
 	said    int
 }
 
-// openRooms opens so many rooms for the ears, with a writer for each shard.
-func openRooms(b *testing.B, rooms, shards int, writer func(shard int) batchWriter) *benchmarkedRooms {
+// openRooms opens so many rooms for the ears, with a batch for each shard.
+func openRooms(b *testing.B, rooms, shards int, batch func(shard int) *sendBatch) *benchmarkedRooms {
 	b.Helper()
 	all, err := fanout.NewShards(fanout.ShardsConfig{
 		Count: shards, Prefetch: prefetchEars,
-		NewSendBatch: func(shard int) fanout.SendBatch { return newSendBatch(writer(shard), time.Now) },
+		NewSendBatch: func(shard int) fanout.SendBatch { return batch(shard) },
 	})
 	require.NoError(b, err)
 	b.Cleanup(all.Close)
@@ -106,7 +107,7 @@ func processTime(b *testing.B) time.Duration {
 func BenchmarkShards(b *testing.B) {
 	for _, shards := range []int{1, 2, 4, 8} {
 		b.Run(fmt.Sprint("shards=", shards), func(b *testing.B) {
-			openRooms(b, 1, shards, func(int) batchWriter { return &discard{} }).measure(0)
+			openRooms(b, 1, shards, func(int) *sendBatch { return batchTo(&discard{}) }).measure(0)
 		})
 	}
 }
@@ -114,9 +115,9 @@ func BenchmarkShards(b *testing.B) {
 // BenchmarkRooms is a frame for 5,000 ears in one room or in fifty, sent to a socket that
 // nobody reads.
 func BenchmarkRooms(b *testing.B) {
-	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
+	p, err := mediaport.Open(mediaport.Config{Address: "127.0.0.1:0", Sockets: 2})
 	require.NoError(b, err)
-	defer func() { _ = p.close() }()
+	defer func() { _ = p.Close() }()
 	for _, row := range []struct {
 		name  string
 		rooms int
@@ -128,7 +129,7 @@ func BenchmarkRooms(b *testing.B) {
 		{"fifty rooms, one after another in 20 ms", 50, 400 * time.Microsecond},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			openRooms(b, row.rooms, len(p.conns), func(shard int) batchWriter { return p.of(shard) }).measure(row.pause)
+			openRooms(b, row.rooms, 2, func(shard int) *sendBatch { return batchOf(p, shard) }).measure(row.pause)
 		})
 	}
 }

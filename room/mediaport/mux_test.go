@@ -1,4 +1,4 @@
-package rtc
+package mediaport
 
 import (
 	"fmt"
@@ -14,24 +14,27 @@ func address(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+n))
 }
 
-// testConn is a connection of Pion's on a port.
-func testConn(p *port, queues *pionQueues) *pionConn {
-	return newPionConn(p, net.UDPAddrFromAddrPort(p.addr()), queues)
+func open(t *testing.T, sockets int) *Port {
+	t.Helper()
+	p, err := Open(Config{Address: "127.0.0.1:0", Sockets: sockets})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	return p
 }
 
+// testConn is a connection of Pion's on a port.
+func testConn(p *Port) *muxConn { return newMuxConn(p, net.UDPAddrFromAddrPort(p.Addr())) }
+
 func TestPionConnThatIsFloodedLeavesPlacesToOthers(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, p.close()) }()
-	queues := newPionQueues()
-	loud, other := testConn(p, queues), testConn(p, queues)
-	for range 2 * pionQueue {
+	p := open(t, 1)
+	loud, other := testConn(p), testConn(p)
+	for range 2 * maxWaiting {
 		loud.receive([]byte("flood"), address(1))
 	}
-	assert.EqualValues(t, 2*pionQueue-pionQueuePerMic, queues.dropped.Load())
+	assert.EqualValues(t, 2*maxWaiting-maxQueue, p.Overrun())
 	other.receive([]byte("speech"), address(2))
 	b := make([]byte, datagramSize)
-	for range pionQueuePerMic {
+	for range maxQueue {
 		n, from, err := loud.ReadFromAddrPort(b)
 		require.NoError(t, err)
 		require.Equal(t, "flood", string(b[:n]))
@@ -41,22 +44,19 @@ func TestPionConnThatIsFloodedLeavesPlacesToOthers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "speech", string(b[:n]))
 	assert.Equal(t, address(2), from)
-	assert.Zero(t, queues.waiting.Load())
+	assert.Zero(t, p.queues.waiting.Load())
 	loud.receive([]byte("again"), address(1))
-	assert.EqualValues(t, 2*pionQueue-pionQueuePerMic, queues.dropped.Load(), "there is room again")
+	assert.EqualValues(t, 2*maxWaiting-maxQueue, p.Overrun(), "there is room again")
 }
 
 func TestPionConnsShareOneBound(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 2, false, func(error) {})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, p.close()) }()
-	queues := newPionQueues()
-	conns := make([]*pionConn, pionQueue+5)
+	p := open(t, 2)
+	conns := make([]*muxConn, maxWaiting+5)
 	for i := range conns {
-		conns[i] = testConn(p, queues)
+		conns[i] = testConn(p)
 		conns[i].receive(fmt.Append(nil, i), address(i))
 	}
-	assert.Equal(t, uint64(5), queues.dropped.Load())
+	assert.Equal(t, uint64(5), p.Overrun())
 	b := make([]byte, 100)
 	n, from, err := conns[0].ReadFrom(b)
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestPionConnsShareOneBound(t *testing.T) {
 	n, at, err := other.ReadFromUDPAddrPort(b)
 	require.NoError(t, err)
 	assert.Equal(t, "out", string(b[:n]))
-	assert.Equal(t, p.addr(), at)
+	assert.Equal(t, p.Addr(), at)
 
 	for _, c := range conns {
 		require.NoError(t, c.Close())
@@ -81,18 +81,16 @@ func TestPionConnsShareOneBound(t *testing.T) {
 		require.ErrorIs(t, err, net.ErrClosed)
 		c.receive([]byte("late"), address(0))
 	}
-	assert.Zero(t, queues.waiting.Load(), "what is closed holds nothing")
+	assert.Zero(t, p.queues.waiting.Load(), "what is closed holds nothing")
 }
 
 func TestPionMuxHasOneConnPerAddressFamily(t *testing.T) {
-	p, err := openPort("127.0.0.1:0", 1, false, func(error) {})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, p.close()) }()
+	p := open(t, 1)
 	var hosts []netip.AddrPort
 	for _, a := range []string{"[2001:db8::1]:7", "192.0.2.1:7", "192.0.2.2:7", "[2001:db8::2]:7"} {
 		hosts = append(hosts, netip.MustParseAddrPort(a))
 	}
-	m := newPionMux(p, hosts, newPionQueues())
+	m := newMux(p, hosts)
 	require.Len(t, m.GetListenAddresses(), 2)
 	b := make([]byte, 100)
 	for i, from := range []string{"198.51.100.1:9", "[2001:db8::9]:9"} {
@@ -100,18 +98,18 @@ func TestPionMuxHasOneConnPerAddressFamily(t *testing.T) {
 		c, err := m.GetConn("any", local)
 		require.NoError(t, err)
 		assert.Equal(t, local, c.LocalAddr())
-		m.receive([]byte(from), netip.MustParseAddrPort(from))
+		m.Receive([]byte(from), netip.MustParseAddrPort(from))
 		n, at, err := c.ReadFrom(b)
 		require.NoError(t, err)
 		assert.Equal(t, from, string(b[:n]))
 		assert.Equal(t, from, at.String())
 	}
-	_, err = m.GetConn("any", &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 7})
+	_, err := m.GetConn("any", &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 7})
 	require.Error(t, err)
 	require.NoError(t, m.Close())
 
-	m = newPionMux(p, hosts[1:2], newPionQueues())
+	m = newMux(p, hosts[1:2])
 	require.Len(t, m.GetListenAddresses(), 1)
-	m.receive([]byte("lost"), netip.MustParseAddrPort("[2001:db8::9]:9"))
-	assert.Zero(t, m.conns[0].queues.waiting.Load())
+	m.Receive([]byte("lost"), netip.MustParseAddrPort("[2001:db8::9]:9"))
+	assert.Zero(t, p.queues.waiting.Load())
 }

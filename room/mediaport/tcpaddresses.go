@@ -1,4 +1,4 @@
-package rtc
+package mediaport
 
 import (
 	"net/netip"

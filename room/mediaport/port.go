@@ -1,4 +1,4 @@
-package rtc
+package mediaport
 
 import (
 	"context"
@@ -25,23 +25,39 @@ const (
 	maxSockets = 64
 )
 
-// port is the media port: one socket or, where the system spreads what comes in
+// Config configures a port.
+type Config struct {
+	// Address is the UDP address to listen on, as "127.0.0.1:7081". Port 0 takes any free
+	// one. An unspecified address (0.0.0.0) stands for every address of the machine.
+	Address string
+	// Sockets is how many sockets the port has at most; 64 are the most there may be.
+	Sockets int
+	// Portable has the port work as on systems that have neither batches nor several
+	// sockets on a port.
+	Portable bool
+	// OnUnsegmented is called once, with the reason, if packets can't leave as bundles,
+	// now or from some time on; nil: nobody asks.
+	OnUnsegmented func(reason error)
+}
+
+// Port is the media port: one socket or, where the system spreads what comes in
 // over several, one for each shard. Its methods may be called from any
-// goroutine.
-type port struct {
+// goroutine, but [Port.ListenTCP] before all others. Close frees it.
+type Port struct {
 	conns []udpbatch.Conn
+	hosts []netip.AddrPort // where clients can reach it by UDP
 	// single is true once a socket sends packets one by one, whatever it is given.
 	single atomic.Bool
 	ones   sync.Pool // of *[1]udpbatch.Message: batches of one
 	// tcp is for those whom UDP does not reach; nil: there is no such port.
-	tcp *icetcp.Port
+	tcp    *icetcp.Port
+	queues *queues // of what waits for ICE agents of Pion
+	closed chan struct{}
 }
 
-// openPort binds the media port with up to so many sockets. If portable is true
-// it does as on systems that have neither batches nor several sockets on a port.
-// unsegmented is called once with the reason if packets can't leave as bundles, now or
-// from some time on.
-func openPort(address string, sockets int, portable bool, unsegmented func(error)) (*port, error) {
+// Open binds the port.
+func Open(cfg Config) (*Port, error) {
+	address := cfg.Address
 	want, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("media address %q: %w; give it as 127.0.0.1:7081", address, err)
@@ -49,18 +65,24 @@ func openPort(address string, sockets int, portable bool, unsegmented func(error
 	if want.IP != nil {
 		address = want.AddrPort().String()
 	}
-	p := &port{ones: sync.Pool{New: func() any { return new([1]udpbatch.Message) }}}
-	o := udpbatch.Options{Gather: busyGather, Portable: portable, OnUnsegmented: func(reason error) {
-		if !p.single.Swap(true) {
-			unsegmented(reason)
+	p := &Port{
+		ones:   sync.Pool{New: func() any { return new([1]udpbatch.Message) }},
+		queues: newQueues(), closed: make(chan struct{}),
+	}
+	o := udpbatch.Options{Gather: busyGather, Portable: cfg.Portable, OnUnsegmented: func(reason error) {
+		if !p.single.Swap(true) && cfg.OnUnsegmented != nil {
+			cfg.OnUnsegmented(reason)
 		}
 	}}
-	p.conns, err = listen(address, sockets, o)
+	p.conns, err = listen(address, min(cfg.Sockets, maxSockets), o)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("listen for media on UDP port %d: %w; another server has it: stop that one or choose another port", want.Port, err)
 	case err != nil:
 		return nil, fmt.Errorf("listen for media on UDP %s: %w", address, err)
+	}
+	if p.hosts, err = hostAddresses(p.Addr()); err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
@@ -87,13 +109,16 @@ func listen(address string, sockets int, o udpbatch.Options) ([]udpbatch.Conn, e
 
 // of returns the socket of a shard. Whichever socket a packet leaves by, it comes
 // from the same address.
-func (p *port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
+func (p *Port) of(shard int) udpbatch.Conn { return p.conns[shard%len(p.conns)] }
 
 // isOverTCP reports whether an address is that of a connection of a TCP side, which may be nil.
 func isOverTCP(tcp *icetcp.Port, to netip.AddrPort) bool { return tcp != nil && icetcp.IsConn(to) }
 
-// write sends one datagram. What can't be sent now is lost.
-func (p *port) write(b []byte, to netip.AddrPort) error {
+// Single reports that a bundle saves nothing: the system sends its packets one by one.
+func (p *Port) Single() bool { return p.single.Load() }
+
+// Write sends one datagram. What can't be sent now is lost.
+func (p *Port) Write(b []byte, to netip.AddrPort) error {
 	if isOverTCP(p.tcp, to) {
 		p.tcp.Send(b, to)
 		return nil
@@ -106,11 +131,31 @@ func (p *port) write(b []byte, to netip.AddrPort) error {
 	return err
 }
 
-// addr is the address that the port listens on.
-func (p *port) addr() netip.AddrPort { return p.conns[0].LocalAddr() }
+// Addr is the address that the port listens on.
+func (p *Port) Addr() netip.AddrPort { return p.conns[0].LocalAddr() }
 
-// listenTCP opens the port's TCP side.
-func (p *port) listenTCP(address string) (err error) {
+// TCPAddr is the address of the TCP side; invalid without one.
+func (p *Port) TCPAddr() netip.AddrPort {
+	if p.tcp == nil {
+		return netip.AddrPort{}
+	}
+	return p.tcp.Addr()
+}
+
+// TCPStats are the figures of the TCP side; zero without one.
+func (p *Port) TCPStats() icetcp.Stats {
+	if p.tcp == nil {
+		return icetcp.Stats{}
+	}
+	return p.tcp.Stats()
+}
+
+// Overrun counts the datagrams for Pion's ICE agents that came faster than they could be
+// taken.
+func (p *Port) Overrun() uint64 { return p.queues.dropped.Load() }
+
+// ListenTCP opens the port's TCP side (RFC 6544).
+func (p *Port) ListenTCP(address string) (err error) {
 	p.tcp, err = icetcp.Listen(address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -121,8 +166,9 @@ func (p *port) listenTCP(address string) (err error) {
 	return nil
 }
 
-// close frees the port.
-func (p *port) close() error {
+// Close frees the port, and ends [Port.Serve]. It must be called only once.
+func (p *Port) Close() error {
+	close(p.closed)
 	var err error
 	if p.tcp != nil {
 		err = p.tcp.Close()
@@ -176,11 +222,12 @@ func isCandidate(ip netip.Addr) bool {
 	return ip.Is4() || !ip.IsLinkLocalUnicast() && !siteLocal.Contains(ip) && !ipv4Compatible.Contains(ip)
 }
 
-// candidates describes where clients reach the port: at its hosts, or at an address that
-// is advertised instead of them.
-func (p *port) candidates(hosts []netip.AddrPort, advertise netip.Addr) ([]string, error) {
+// Candidates describes for an answer where clients reach the port: at its addresses, or at
+// the one that is advertised instead of them, if it is valid.
+func (p *Port) Candidates(advertise netip.Addr) ([]string, error) {
+	hosts := p.hosts
 	if advertise.IsValid() {
-		hosts = []netip.AddrPort{netip.AddrPortFrom(advertise, p.addr().Port())}
+		hosts = []netip.AddrPort{netip.AddrPortFrom(advertise, p.Addr().Port())}
 	}
 	list := hostCandidates(hosts)
 	if p.tcp == nil {

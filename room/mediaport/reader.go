@@ -1,9 +1,11 @@
-package rtc
+package mediaport
 
 import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-audio/earshot/internal/lite"
@@ -26,27 +28,63 @@ const (
 	busyPeriod = 4 * time.Second
 )
 
-// portReader reads one socket of the port, hands what comes in to the
-// demultiplexer, and sends the replies in batches. It belongs to one goroutine.
-type portReader struct {
-	engine  *Engine
-	conn    udpbatch.Conn
-	replies *sendBatch
+// retryAfter is how long a reader rests after a socket's error.
+const retryAfter = 10 * time.Millisecond
 
-	urgent     uint64    // the engine's count, as far as it was seen
+// Serve reads the port until it is closed, and hands what comes in to the demultiplexer,
+// with one goroutine for each socket. urgent counts the events after which what comes in
+// must not wait long for more; failed is told of errors of a socket, which is read on.
+func (p *Port) Serve(to *lite.Server, urgent *atomic.Uint64, failed func(error)) {
+	var readers sync.WaitGroup
+	for _, conn := range p.conns {
+		readers.Go(func() { p.read(newReader(p, conn, to, urgent), failed) })
+	}
+	if p.tcp != nil {
+		readers.Go(func() {
+			p.tcp.Serve(func(b []byte, from netip.AddrPort, now time.Time) { to.Handle(b, from, now, nil) })
+		})
+	}
+	readers.Wait()
+}
+
+// read reads one socket until the port is closed.
+func (p *Port) read(r *reader, failed func(error)) {
+	for {
+		err := r.run()
+		if err == nil {
+			return
+		}
+		failed(err)
+		select {
+		case <-p.closed:
+			return
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// reader reads one socket of the port, hands what comes in to the
+// demultiplexer, and sends the replies in batches. It belongs to one goroutine.
+type reader struct {
+	to      *lite.Server
+	urgent  *atomic.Uint64
+	conn    udpbatch.Conn
+	replies *Batch
+
+	urgentSeen uint64    // the count, as far as it was seen
 	lastUrgent time.Time // when something came that must not wait
 	idle       bool
 }
 
-func newPortReader(e *Engine, conn udpbatch.Conn) *portReader {
-	r := &portReader{engine: e, conn: conn, replies: newSendBatch(conn, time.Now)}
-	r.replies.tcp = e.port.tcp // a client may have moved there
+func newReader(p *Port, conn udpbatch.Conn, to *lite.Server, urgent *atomic.Uint64) *reader {
+	r := &reader{to: to, urgent: urgent, conn: conn, replies: NewBatch(conn, time.Now)}
+	r.replies.tcp = p.tcp // a client may have moved there
 	return r
 }
 
 // run reads until the port is closed. All of one client's datagrams come by one
 // socket.
-func (r *portReader) run() error {
+func (r *reader) run() error {
 	batch := make([]udpbatch.Message, portBatch)
 	memory := make([]byte, portBatch*datagramSize)
 	for i := range batch {
@@ -72,24 +110,24 @@ func (r *portReader) run() error {
 }
 
 // handle hands over a datagram, which may be changed but not kept.
-func (r *portReader) handle(b []byte, from netip.AddrPort, now time.Time) {
+func (r *reader) handle(b []byte, from netip.AddrPort, now time.Time) {
 	isDTLS := lite.IsDTLS(b)
-	if isForMic := r.engine.lite.Handle(b, from, now, r); isForMic || isDTLS {
+	if isForMic := r.to.Handle(b, from, now, r); isForMic || isDTLS {
 		r.lastUrgent = now
 	}
 }
 
 // Send implements lite.Sender.
-func (r *portReader) Send(b []byte, to netip.AddrPort) {
-	if memory := r.replies.reserve(len(b)); memory != nil {
-		r.replies.add(append(memory[:0], b...), to)
+func (r *reader) Send(b []byte, to netip.AddrPort) {
+	if memory := r.replies.Reserve(len(b)); memory != nil {
+		r.replies.Add(append(memory[:0], b...), to)
 	}
 }
 
 // adjustGather sets how long the next datagrams may wait for each other.
-func (r *portReader) adjustGather(now time.Time) {
-	if urgent := r.engine.urgent.Load(); urgent != r.urgent {
-		r.urgent, r.lastUrgent = urgent, now
+func (r *reader) adjustGather(now time.Time) {
+	if urgent := r.urgent.Load(); urgent != r.urgentSeen {
+		r.urgentSeen, r.lastUrgent = urgent, now
 	}
 	if idle := now.Sub(r.lastUrgent) > busyPeriod; idle != r.idle {
 		r.idle = idle

@@ -1,9 +1,11 @@
-package rtc
+package mediaport
 
 import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,12 +13,29 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/earshot-audio/earshot/internal/lite"
 	"github.com/earshot-audio/earshot/internal/sdp"
-	"github.com/earshot-audio/earshot/internal/srtp"
 	"github.com/earshot-audio/earshot/internal/udpbatch"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tape keeps what is sent.
+type tape struct {
+	packets [][]byte
+	to      []netip.AddrPort
+	calls   int
+}
+
+func (s *tape) WriteBatch(ms []udpbatch.Message) (int, error) {
+	s.calls++
+	for i := range ms {
+		s.packets, s.to = append(s.packets, slices.Clone(ms[i].Buf)), append(s.to, ms[i].Addr)
+	}
+	return len(ms), nil
+}
 
 // script is a socket on which everything comes at once, and that keeps what is
 // sent and asked of it.
@@ -45,11 +64,24 @@ func (s *script) SetGather(every time.Duration)                 { s.gathers = ap
 // deaf owns a peer and hears nothing of it.
 type deaf struct{ lite.PeerEvents }
 
+// newDemux is a demultiplexer that sends nothing by itself.
+func newDemux(t *testing.T) (*lite.Server, sdp.Fingerprint) {
+	t.Helper()
+	certificate, err := lite.NewCertificate(time.Now())
+	require.NoError(t, err)
+	s, err := lite.NewServer(lite.ServerConfig{
+		Certificate: certificate, Send: lite.SenderFunc(func([]byte, netip.AddrPort) {}), Consent: time.Minute, HandshakeTimeout: time.Minute,
+	})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s, certificate.Fingerprint()
+}
+
 // knownPeer adds an ear's connection and gives the check that its client sends.
-func knownPeer(t *testing.T, e *Engine) []byte {
+func knownPeer(t *testing.T, s *lite.Server, f sdp.Fingerprint) []byte {
 	t.Helper()
 	local, remote := sdp.NewCredentials(), sdp.NewCredentials()
-	_, err := e.lite.Add(lite.PeerConfig{Local: local, Remote: remote, Fingerprint: e.fingerprint, Events: deaf{}}, time.Now())
+	_, err := s.Add(lite.PeerConfig{Local: local, Remote: remote, Fingerprint: f, Events: deaf{}}, time.Now())
 	require.NoError(t, err)
 	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(local.Ufrag+":"+remote.Ufrag),
 		ice.AttrControlling(1), ice.UseCandidate(), ice.PriorityAttr(1), stun.NewShortTermIntegrity(local.Pwd), stun.Fingerprint)
@@ -57,15 +89,15 @@ func knownPeer(t *testing.T, e *Engine) []byte {
 	return m.Raw
 }
 
-func TestPortReaderRepliesInBatches(t *testing.T) {
-	e := newTestRoom(t, leanEars, Config{Media: "127.0.0.1:0"}, 1).engine
+func TestReaderRepliesInBatches(t *testing.T) {
+	demux, fingerprint := newDemux(t)
 	s := &script{}
 	want := map[netip.AddrPort]bool{}
 	for i := range portBatch + 3 {
-		s.incoming = append(s.incoming, udpbatch.Message{Buf: knownPeer(t, e), Addr: address(i)})
+		s.incoming = append(s.incoming, udpbatch.Message{Buf: knownPeer(t, demux, fingerprint), Addr: address(i)})
 		want[address(i)] = true
 	}
-	require.NoError(t, newPortReader(e, s).run())
+	require.NoError(t, newReader(open(t, 1), s, demux, new(atomic.Uint64)).run())
 	assert.Equal(t, 2, s.calls, "one call for each batch that was read")
 	for i, to := range s.to {
 		require.True(t, want[to], "%v is answered once", to)
@@ -77,39 +109,36 @@ func TestPortReaderRepliesInBatches(t *testing.T) {
 	assert.Empty(t, want)
 }
 
-func TestPortReaderGathersLongerWhenIdle(t *testing.T) {
+func TestReaderGathersLongerWhenIdle(t *testing.T) {
 	handshake := []byte{22, 254, 253, 0}
 	start := time.Now()
 	for _, row := range []struct {
 		name  string
-		event func(t *testing.T, r *portReader, at time.Time)
+		event func(t *testing.T, r *reader, f sdp.Fingerprint, at time.Time)
 		haste bool
 	}{
-		{"a consent check", func(t *testing.T, r *portReader, at time.Time) { r.handle(knownPeer(t, r.engine), address(1), at) }, false},
-		{"a packet of nobody's", func(_ *testing.T, r *portReader, at time.Time) { r.handle([]byte{128, 111}, address(1), at) }, false},
-		{"a handshake's", func(_ *testing.T, r *portReader, at time.Time) { r.handle(handshake, address(1), at) }, true},
-		{"a check for a mic", func(t *testing.T, r *portReader, at time.Time) {
+		{"a consent check", func(t *testing.T, r *reader, f sdp.Fingerprint, at time.Time) {
+			r.handle(knownPeer(t, r.to, f), address(1), at)
+		}, false},
+		{"a packet of nobody's", func(_ *testing.T, r *reader, _ sdp.Fingerprint, at time.Time) {
+			r.handle([]byte{128, 111}, address(1), at)
+		}, false},
+		{"a handshake's", func(_ *testing.T, r *reader, _ sdp.Fingerprint, at time.Time) { r.handle(handshake, address(1), at) }, true},
+		{"a check for a mic", func(t *testing.T, r *reader, _ sdp.Fingerprint, at time.Time) {
 			local := sdp.NewCredentials()
-			_, err := r.engine.lite.AddExternal(local, sdp.Credentials{}, func([]byte, netip.AddrPort) {})
+			_, err := r.to.AddExternal(local, sdp.Credentials{}, func([]byte, netip.AddrPort) {})
 			require.NoError(t, err)
 			m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(local.Ufrag+":x"),
 				stun.NewShortTermIntegrity(local.Pwd), stun.Fingerprint)
 			require.NoError(t, err)
 			r.handle(m.Raw, address(1), at)
 		}, true},
-		{"an offer", func(_ *testing.T, r *portReader, _ time.Time) {
-			newSession(&MediaRoom{engine: r.engine}, &sdp.Offer{}, nil)
-		}, true},
-		{"a packet that a listener has missed", func(t *testing.T, r *portReader, _ time.Time) {
-			l, _ := keyed(t, srtp.GCM128)
-			l.ear = &Ear{session: &session{room: &MediaRoom{engine: r.engine}}}
-			l.streams[0].nack = true
-			l.requestRetransmissions(nackFor(t, l.streams[0].ssrc, 1))
-		}, true},
+		{"an event that the owner counts", func(_ *testing.T, r *reader, _ sdp.Fingerprint, _ time.Time) { r.urgent.Add(1) }, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			demux, fingerprint := newDemux(t)
 			s := &script{}
-			r := newPortReader(newTestRoom(t, leanEars, Config{Media: "127.0.0.1:0"}, 1).engine, s)
+			r := newReader(open(t, 1), s, demux, new(atomic.Uint64))
 			r.lastUrgent = start
 			r.adjustGather(start.Add(busyPeriod))
 			require.Empty(t, s.gathers, "something may still come")
@@ -118,7 +147,7 @@ func TestPortReaderGathersLongerWhenIdle(t *testing.T) {
 			require.Equal(t, []time.Duration{idleGather}, s.gathers)
 			s.gathers = nil
 			at = at.Add(time.Second)
-			row.event(t, r, at)
+			row.event(t, r, fingerprint, at)
 			r.adjustGather(at)
 			if !row.haste {
 				assert.Empty(t, s.gathers)

@@ -1,4 +1,4 @@
-package rtc
+package mediaport
 
 import (
 	"net"
@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// datagramSize is the room for one received datagram.
+	// datagramSize is the room for one received datagram, in bytes.
 	datagramSize = packet.Size
-	// pionQueue is how many datagrams may wait for Pion: more than a hundred
+	// maxWaiting is how many datagrams may wait for Pion: more than a hundred
 	// mics send in 100 ms.
-	pionQueue = 1024
-	// pionQueuePerMic is how many of them may be one mic's: two seconds of speech.
+	maxWaiting = 1024
+	// maxQueue is how many of them may be one mic's: two seconds of speech.
 	// A mic that floods the port leaves places to the others.
-	pionQueuePerMic = 128
+	maxQueue = 128
 )
 
 // datagram is a received datagram that waits for Pion.
@@ -29,46 +29,46 @@ type datagram struct {
 	b    [datagramSize]byte
 }
 
-// pionQueues is what the queues of all of Pion's connections share: how many
+// queues is what the queues of all of Pion's connections share: how many
 // datagrams wait in them, how many were dropped, and the memory of those that no
 // longer wait.
-type pionQueues struct {
+type queues struct {
 	waiting atomic.Int32
 	dropped atomic.Uint64
 	spare   sync.Pool // of *datagram
 }
 
-func newPionQueues() *pionQueues {
-	return &pionQueues{spare: sync.Pool{New: func() any { return new(datagram) }}}
+func newQueues() *queues {
+	return &queues{spare: sync.Pool{New: func() any { return new(datagram) }}}
 }
 
-// pionConn is the media port as one of Pion's connections sees it: a
+// muxConn is the media port as one of Pion's connections sees it: a
 // net.PacketConn that reads what the demultiplexer gives it and writes to the
 // port. Its methods may be called from any goroutine.
-type pionConn struct {
-	port   *port
+type muxConn struct {
+	port   *Port
 	local  *net.UDPAddr
 	agent  *atomic.Pointer[lite.External] // nil: it may send anything
 	tcp    *tcpAddresses                  // nil: none
-	queues *pionQueues
+	queues *queues
 	queue  chan *datagram
 
 	closing sync.Once
 	closed  chan struct{}
 }
 
-func newPionConn(p *port, local *net.UDPAddr, queues *pionQueues) *pionConn {
-	return &pionConn{
-		port: p, local: local, queues: queues,
-		queue: make(chan *datagram, pionQueuePerMic), closed: make(chan struct{}),
+func newMuxConn(p *Port, local *net.UDPAddr) *muxConn {
+	return &muxConn{
+		port: p, local: local, queues: p.queues,
+		queue: make(chan *datagram, maxQueue), closed: make(chan struct{}),
 	}
 }
 
 // receive copies a datagram for Pion to read. If too many wait, on all
 // connections or on this one, it is dropped and counted.
-func (c *pionConn) receive(b []byte, from netip.AddrPort) {
+func (c *muxConn) receive(b []byte, from netip.AddrPort) {
 	q := c.queues
-	if q.waiting.Add(1) > pionQueue {
+	if q.waiting.Add(1) > maxWaiting {
 		q.waiting.Add(-1)
 		q.dropped.Add(1)
 		return
@@ -89,13 +89,13 @@ func (c *pionConn) receive(b []byte, from netip.AddrPort) {
 }
 
 // release returns the memory of a datagram that no longer waits.
-func (c *pionConn) release(d *datagram) {
+func (c *muxConn) release(d *datagram) {
 	c.queues.waiting.Add(-1)
 	c.queues.spare.Put(d)
 }
 
 // ReadFromAddrPort implements ice.AddrPortReaderWriter.
-func (c *pionConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (c *muxConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case d := <-c.queue:
 		n, from := copy(b, d.b[:d.n]), d.from
@@ -107,7 +107,7 @@ func (c *pionConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter. What may not be sent is lost.
-func (c *pionConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (c *muxConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if c.agent == nil {
 		return c.write(b, to)
 	}
@@ -121,18 +121,18 @@ func (c *pionConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return n, err
 }
 
-func (c *pionConn) write(b []byte, to netip.AddrPort) (int, error) {
-	if err := c.port.write(b, to); err != nil {
+func (c *muxConn) write(b []byte, to netip.AddrPort) (int, error) {
+	if err := c.port.Write(b, to); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
 // Send implements lite.Sender.
-func (c *pionConn) Send(b []byte, to netip.AddrPort) { _ = c.port.write(b, to) } // what can't be sent is lost
+func (c *muxConn) Send(b []byte, to netip.AddrPort) { _ = c.port.Write(b, to) } // what can't be sent is lost
 
 // ReadFrom implements net.PacketConn.
-func (c *pionConn) ReadFrom(b []byte) (int, net.Addr, error) {
+func (c *muxConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.ReadFromAddrPort(b)
 	if err != nil {
 		return 0, nil, err
@@ -141,7 +141,7 @@ func (c *pionConn) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo implements net.PacketConn.
-func (c *pionConn) WriteTo(b []byte, to net.Addr) (int, error) {
+func (c *muxConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	u, ok := to.(*net.UDPAddr)
 	if !ok {
 		return 0, net.InvalidAddrError(to.String())
@@ -150,26 +150,26 @@ func (c *pionConn) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // LocalAddr implements net.PacketConn.
-func (c *pionConn) LocalAddr() net.Addr { return c.local }
+func (c *muxConn) LocalAddr() net.Addr { return c.local }
 
 // SetDeadline implements net.PacketConn. It does nothing: Close ends a read, and
 // writes do not wait.
-func (c *pionConn) SetDeadline(time.Time) error { return nil }
+func (c *muxConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline implements net.PacketConn as SetDeadline does.
-func (c *pionConn) SetReadDeadline(time.Time) error { return nil }
+func (c *muxConn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline implements net.PacketConn as SetDeadline does.
-func (c *pionConn) SetWriteDeadline(time.Time) error { return nil }
+func (c *muxConn) SetWriteDeadline(time.Time) error { return nil }
 
 // Close implements net.PacketConn. The port stays open; what waits is discarded.
-func (c *pionConn) Close() error {
+func (c *muxConn) Close() error {
 	c.closing.Do(func() { close(c.closed) })
 	c.discard()
 	return nil
 }
 
-func (c *pionConn) discard() {
+func (c *muxConn) discard() {
 	for {
 		select {
 		case d := <-c.queue:
@@ -180,23 +180,25 @@ func (c *pionConn) discard() {
 	}
 }
 
-// pionMux gives one of Pion's ICE agents its connections: it implements
+// A Mux gives one of Pion's ICE agents its connections: it implements
 // ice.UDPMux for that agent alone, with one connection for each address family.
-// The demultiplexer of the port finds the agent's datagrams.
-type pionMux struct {
-	conns []*pionConn // the first of IPv4, if there are both
+// The demultiplexer of the port finds the agent's datagrams, and gives them to
+// [Mux.Receive]. Its methods may be called from any goroutine.
+type Mux struct {
+	conns []*muxConn // the first of IPv4, if there are both
 	agent atomic.Pointer[lite.External]
 	tcp   tcpAddresses
 }
 
-// newPionMux makes the connections at the first of the port's host addresses of
-// each family.
-func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
-	m := &pionMux{}
+// NewMux makes a mux with connections at the first of the port's addresses of each family.
+func (p *Port) NewMux() *Mux { return newMux(p, p.hosts) }
+
+func newMux(p *Port, hosts []netip.AddrPort) *Mux {
+	m := &Mux{}
 	for _, v4 := range []bool{true, false} {
 		for _, a := range hosts {
 			if a.Addr().Is4() == v4 {
-				c := newPionConn(p, net.UDPAddrFromAddrPort(a), queues)
+				c := newMuxConn(p, net.UDPAddrFromAddrPort(a))
 				c.agent, c.tcp = &m.agent, &m.tcp
 				m.conns = append(m.conns, c)
 				break
@@ -206,9 +208,16 @@ func newPionMux(p *port, hosts []netip.AddrPort, queues *pionQueues) *pionMux {
 	return m
 }
 
-// receive takes a datagram from the demultiplexer. An agent can't be reached by a
+// SetAgent says by which entry of the demultiplexer the agent is found: from then on it
+// sends only what that allows.
+func (m *Mux) SetAgent(agent *lite.External) { m.agent.Store(agent) }
+
+// Agent is the agent's entry in the demultiplexer; nil before [Mux.SetAgent].
+func (m *Mux) Agent() *lite.External { return m.agent.Load() }
+
+// Receive takes a datagram from the demultiplexer. An agent can't be reached by a
 // family that the port has no address of.
-func (m *pionMux) receive(b []byte, from netip.AddrPort) {
+func (m *Mux) Receive(b []byte, from netip.AddrPort) {
 	from = m.tcp.remote(from)
 	for _, c := range m.conns {
 		if (c.local.IP.To4() != nil) == from.Addr().Is4() {
@@ -219,7 +228,7 @@ func (m *pionMux) receive(b []byte, from netip.AddrPort) {
 }
 
 // GetConn implements ice.UDPMux.
-func (m *pionMux) GetConn(_ string, local net.Addr) (net.PacketConn, error) {
+func (m *Mux) GetConn(_ string, local net.Addr) (net.PacketConn, error) {
 	for _, c := range m.conns {
 		if c.local.String() == local.String() {
 			return c, nil
@@ -229,10 +238,10 @@ func (m *pionMux) GetConn(_ string, local net.Addr) (net.PacketConn, error) {
 }
 
 // RemoveConnByUfrag implements ice.UDPMux: the agent is the only one.
-func (m *pionMux) RemoveConnByUfrag(string) { _ = m.Close() }
+func (m *Mux) RemoveConnByUfrag(string) { _ = m.Close() }
 
 // GetListenAddresses implements ice.UDPMux.
-func (m *pionMux) GetListenAddresses() []net.Addr {
+func (m *Mux) GetListenAddresses() []net.Addr {
 	list := make([]net.Addr, len(m.conns))
 	for i, c := range m.conns {
 		list[i] = c.local
@@ -241,7 +250,7 @@ func (m *pionMux) GetListenAddresses() []net.Addr {
 }
 
 // Close implements io.Closer.
-func (m *pionMux) Close() error {
+func (m *Mux) Close() error {
 	for _, c := range m.conns {
 		_ = c.Close() // never fails
 	}
