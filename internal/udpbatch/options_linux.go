@@ -21,6 +21,9 @@ import (
 // it are aligned for a Cmsghdr.
 const controlSize = 128
 
+// HasPacketInfo means that the system has [Options.PacketInfo] (IP_PKTINFO).
+const HasPacketInfo = true
+
 // open opens and binds a socket; if shared, on a port that others have.
 func open(ctx context.Context, address string, o Options, shared bool) (*net.UDPConn, error) {
 	config := net.ListenConfig{Control: func(network, _ string, raw syscall.RawConn) error {

@@ -14,6 +14,9 @@ import (
 // controlSize is the room for what the kernel reports on a datagram.
 const controlSize = 0
 
+// HasPacketInfo means that the system has [Options.PacketInfo], which this one has not.
+const HasPacketInfo = false
+
 // open opens and binds a socket.
 func open(ctx context.Context, address string, o Options, _ bool) (*net.UDPConn, error) {
 	if o.PacketInfo {

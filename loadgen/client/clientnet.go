@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 
 	"github.com/earshot-audio/earshot/loadgen/netem"
+	"github.com/earshot-audio/earshot/loadgen/stamp"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -100,13 +100,9 @@ func (n *clientNet) listen(proto string, at *net.UDPAddr) (*udpSocket, error) {
 	if at != nil && at.IP.Equal(standIn) {
 		at = &net.UDPAddr{IP: net.IPv6loopback, Port: at.Port}
 	}
-	c, err := net.ListenUDP(proto, at)
+	c, err := stamp.ListenUDP(proto, at, n.clock)
 	if err != nil {
 		return nil, err
 	}
-	if err := enableTimestamps(c); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	_, steps := n.clock.Look()
-	return &udpSocket{UDPConn: c, clock: n.clock, times: n.times, oob: make([]byte, controlSize), steps: steps, nominator: n.nominator}, nil
+	return &udpSocket{UDPConn: c, times: n.times, nominator: n.nominator}, nil
 }

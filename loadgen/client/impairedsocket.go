@@ -44,7 +44,7 @@ type datagram struct {
 
 func newImpairedSocket(n *clientNet, s *udpSocket) *impairedSocket {
 	l := &impairedSocket{
-		UDPConn: s.UDPConn, net: n, impairment: n.impairment, current: s, readDeadline: deadline.New(),
+		UDPConn: s.UDPConn.UDPConn, net: n, impairment: n.impairment, current: s, readDeadline: deadline.New(),
 		arrivals: make(chan datagram, readQueueLength), closing: make(chan struct{}),
 	}
 	l.readers.Go(func() { l.read(s) })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/earshot-audio/earshot/internal/icetcp"
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/stamp"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -66,7 +67,7 @@ func (w *clientPath) readLink() {
 // A tcpLink is a connection to the server.
 type tcpLink struct {
 	*icetcp.Conn
-	stamped *stampedConn
+	stamped *stamp.TCPConn
 	server  netip.AddrPort
 }
 
@@ -75,7 +76,7 @@ func dialTCP(ctx context.Context, clock *timebase.Clock, to netip.AddrPort) (*tc
 	if err != nil {
 		return nil, fmt.Errorf("connect to the server's TCP candidate: %w", err)
 	}
-	stamped, err := newStampedConn(conn.(*net.TCPConn), clock)
+	stamped, err := stamp.NewTCPConn(conn.(*net.TCPConn), clock)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -87,7 +88,7 @@ func (l *tcpLink) send(b []byte, _ netip.AddrPort) { l.Send(b) }
 
 func (l *tcpLink) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
 	n, err := l.Read(b)
-	return n, l.server, l.stamped.at, err
+	return n, l.server, l.stamped.At(), err
 }
 
 func (l *tcpLink) local() string { return l.stamped.LocalAddr().String() }
@@ -95,40 +96,4 @@ func (l *tcpLink) local() string { return l.stamped.LocalAddr().String() }
 func (l *tcpLink) close() error {
 	l.Close()
 	return nil
-}
-
-// A stampedConn is a TCP connection that knows when the kernel received what was read
-// last. One goroutine reads it.
-type stampedConn struct {
-	*net.TCPConn
-	clock *timebase.Clock
-	steps uint64 // of the wall clock, when it was read last
-	oob   []byte
-	read  func(b, oob []byte) (n, oobn int, err error)
-
-	at time.Duration // on the run's clock
-}
-
-func newStampedConn(conn *net.TCPConn, clock *timebase.Clock) (*stampedConn, error) {
-	read, err := readStamped(conn)
-	if err != nil {
-		return nil, err
-	}
-	_, steps := clock.Look()
-	return &stampedConn{TCPConn: conn, clock: clock, steps: steps, oob: make([]byte, controlSize), read: read}, nil
-}
-
-// Read implements net.Conn.
-func (s *stampedConn) Read(b []byte) (int, error) {
-	n, oobn, err := s.read(b, s.oob)
-	if err != nil {
-		return n, err
-	}
-	wall, _ := readControl(s.oob[:oobn])
-	at, steps := s.clock.Look()
-	if wall != 0 && steps == s.steps {
-		at = s.clock.FromWall(wall)
-	}
-	s.steps, s.at = steps, at
-	return n, nil
 }

@@ -1,6 +1,12 @@
 package client
 
-import "github.com/earshot-audio/earshot/loadgen/host"
+import (
+	"github.com/earshot-audio/earshot/internal/udpbatch"
+	"github.com/earshot-audio/earshot/loadgen/host"
+)
+
+// SharesSockets means that a socket can have many local addresses, one for each client.
+const SharesSockets = udpbatch.HasPacketInfo
 
 const (
 	// maxClientsPerSocket is how many clients share a socket at most: few sockets mean

@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/earshot-audio/earshot/loadgen/network"
+	"github.com/earshot-audio/earshot/loadgen/stamp"
 	"github.com/earshot-audio/earshot/loadgen/timebase"
 )
 
@@ -236,11 +237,11 @@ func (t TURN) dial(ctx context.Context, clock *timebase.Clock, via network.Trans
 		if err != nil {
 			return nil, err
 		}
-		stamped, err := newStampedConn(conn.(*net.TCPConn), clock)
+		stamped, err := stamp.NewTCPConn(conn.(*net.TCPConn), clock)
 		if err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
-		s.server, s.at = conn.RemoteAddr(), func() time.Duration { return stamped.at }
+		s.server, s.at = conn.RemoteAddr(), stamped.At
 		if via == network.TURNTCP {
 			s.PacketConn = turn.NewSTUNConn(stamped)
 			return s, nil

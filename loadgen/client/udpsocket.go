@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/earshot-audio/earshot/loadgen/timebase"
+	"github.com/earshot-audio/earshot/loadgen/stamp"
 )
 
 // A udpSocket is a Pion client's UDP socket. It records when the kernel received each
@@ -17,12 +17,8 @@ import (
 // It is safe for concurrent use as a *net.UDPConn is, but only one goroutine at a time
 // may read.
 type udpSocket struct {
-	*net.UDPConn
-	clock     *timebase.Clock
+	*stamp.UDPConn
 	times     *receiveTimes
-	oob       []byte
-	dropped   uint32     // by the kernel, since the socket was opened
-	steps     uint64     // of the wall clock, when it was read last
 	nominator *nominator // of the client
 }
 
@@ -47,21 +43,11 @@ func (s *udpSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 // receive reads a packet with its receive time, without recording the time.
 func (s *udpSocket) receive(b []byte) (int, netip.AddrPort, time.Duration, error) {
-	n, oobn, _, addr, err := s.ReadMsgUDPAddrPort(b, s.oob)
-	if err != nil {
-		return n, addr, 0, err
+	n, d, err := s.Receive(b)
+	if d.Dropped > 0 {
+		s.times.dropped.Add(uint64(d.Dropped))
 	}
-	wall, dropped := readControl(s.oob[:oobn])
-	at, steps := s.clock.Look()
-	if wall != 0 && steps == s.steps {
-		at = s.clock.FromWall(wall)
-	}
-	s.steps = steps
-	if dropped > s.dropped {
-		s.times.dropped.Add(uint64(dropped - s.dropped))
-		s.dropped = dropped
-	}
-	return n, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), at, nil
+	return n, d.From, d.At, err
 }
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter.

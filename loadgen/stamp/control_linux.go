@@ -1,4 +1,4 @@
-package client
+package stamp
 
 import (
 	"encoding/binary"
