@@ -51,9 +51,12 @@ func NewSocketDialer(o SocketOptions) *SocketDialer {
 	}
 	// A proxy that is offered HTTP/2 takes it, and WebSockets need HTTP/1.1 (RFC 6455).
 	sockets.NextProtos = []string{"http/1.1"}
+	if o.DialContext == nil {
+		o.DialContext = new(net.Dialer).DialContext
+	}
 	d := &SocketDialer{
 		dialer: websocket.Dialer{
-			TLSClientConfig: sockets, HandshakeTimeout: dialTimeout, NetDialContext: o.DialContext,
+			TLSClientConfig: sockets, HandshakeTimeout: dialTimeout, NetDialContext: gathering(o.DialContext),
 			ReadBufferSize: 1024, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{},
 		},
 		maxMessage: o.MaxMessage, kind: websocket.TextMessage,
@@ -80,7 +83,7 @@ func (d *SocketDialer) Dial(ctx context.Context, url string, header http.Header)
 		return nil, resp, Refusal(resp, body.Bytes())
 	}
 	conn.SetReadLimit(d.maxMessage)
-	return &Socket{conn: conn, dialer: d}, resp, nil
+	return &Socket{conn: conn, below: below(conn.NetConn()), dialer: d}, resp, nil
 }
 
 // A Socket is a client's WebSocket. One goroutine at a time may read it, and any may call the other
@@ -88,18 +91,26 @@ func (d *SocketDialer) Dial(ctx context.Context, url string, header http.Header)
 // person's browser is gone. It has no goroutine of its own.
 type Socket struct {
 	conn    *websocket.Conn
+	below   *gatheringConn
 	dialer  *SocketDialer
 	writing sync.Mutex
 }
 
-// Write sends one message. It fails if the server does not take it within 5 s.
-func (s *Socket) Write(message []byte) error {
+// Write sends messages, all at once: who is sent several is woken once. It fails if the server does
+// not take them within 5 s.
+func (s *Socket) Write(messages ...[]byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	return s.conn.WriteMessage(s.dialer.kind, message)
+	for i, message := range messages {
+		s.below.setGather(i < len(messages)-1)
+		if err := s.conn.WriteMessage(s.dialer.kind, message); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Read waits for one message and hands it over. take must not keep it: its memory is used again. Read

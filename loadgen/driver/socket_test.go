@@ -1,12 +1,16 @@
 package driver_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +191,65 @@ func TestSocketDialerTellsWhyNoneOpens(t *testing.T) {
 			}
 			assert.Equal(t, c.refused, driver.Refused(err))
 			assert.Equal(t, c.unreachable, errors.Is(err, driver.ErrUnreachable))
+		})
+	}
+}
+
+// A countingConn counts writes.
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countingConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+func TestSocketSendsSeveralMessagesAtOnce(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS: ", secure), func(t *testing.T) {
+			served := make(chan struct{})
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(served)
+				conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+				if assert.NoError(t, err) {
+					defer conn.Close()
+					echo(conn)
+				}
+			}))
+			var writes atomic.Int32
+			o := driver.SocketOptions{MaxMessage: 100, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, address)
+				return countingConn{conn, &writes}, err
+			}}
+			if secure {
+				server.StartTLS()
+				o.Trust = server.Client().Transport.(*http.Transport).TLSClientConfig
+			} else {
+				server.Start()
+			}
+			defer server.Close()
+			base, err := url.Parse(server.URL)
+			require.NoError(t, err)
+			s, _, err := driver.NewSocketDialer(o).Dial(t.Context(), driver.SocketURL(base, "/ws"), nil)
+			require.NoError(t, err)
+			for _, messages := range [][]string{{"hello", "join", "offer"}, {"leave"}} {
+				before := writes.Load()
+				var encoded [][]byte
+				for _, m := range messages {
+					encoded = append(encoded, []byte(m))
+				}
+				require.NoError(t, s.Write(encoded...))
+				assert.EqualValues(t, 1, writes.Load()-before)
+				for _, want := range messages {
+					got, err := readText(s)
+					require.NoError(t, err)
+					assert.Equal(t, "1"+want, got)
+				}
+			}
+			require.NoError(t, s.Close())
+			<-served
 		})
 	}
 }

@@ -163,10 +163,11 @@ export class Call {
     this.#signal?.close();
     this.#signal = signal;
     const { room, name, token, role } = this.ticket;
-    await signal.ask({ type: "hello", version: 1, token: await token(), name });
-    const silent = this.speaking.silent;
-    const back = this.roster.key && !moved ? await this.#takeUp(signal) : undefined;
-    const joined = back ?? (await signal.ask({ type: "join", room, name, role }));
+    const join = () => signal.ask({ type: "join", room, name, role });
+    const resuming = this.roster.key && !moved;
+    const hello = signal.ask({ type: "hello", version: 1, token: await token(), name }); // and no wait for its answer
+    const [, first] = await Promise.all([hello, resuming ? this.#takeUp(signal) : join()]);
+    const joined = first ?? (await join());
     if (joined.type === "redirect") {
       if (hops >= longestWay) throw new Refusal("unavailable", "the servers send one another the way");
       return this.#connect(joined.url, hops + 1, moved);
@@ -174,8 +175,8 @@ export class Call {
     if (this.state === "over") return signal.close();
     this.state = "live";
     this.#back.reset();
-    if (back) this.#resumed(back);
-    else this.#joined(/** @type {any} */ (joined), silent, moved);
+    if (resuming && first) this.#resumed(first);
+    else this.#joined(/** @type {any} */ (joined), this.speaking.silent, moved);
     this.#on.change();
   }
 

@@ -85,16 +85,13 @@ func (s *connection) startReader() {
 	s.reader.Go(s.readLoop)
 }
 
-// join sends hello and joins a room.
+// join joins a room.
 func (s *connection) join(ctx context.Context, room, name string, role wire.Role, token string) error {
-	if err := s.sendHello(ctx, wire.Hello{Version: wire.Version, Token: token, Name: name}); err != nil {
-		return err
-	}
-	answer, err := s.request(ctx, func(id string) wire.Message {
+	answer, err := s.enter(ctx, "join", wire.Hello{Version: wire.Version, Token: token, Name: name}, func(id string) wire.Message {
 		return wire.Join{ID: id, Room: room, Role: role, Name: name}
 	})
 	if err != nil {
-		return fmt.Errorf("join: %w", err)
+		return err
 	}
 	if away, ok := answer.(wire.Redirect); ok {
 		return elsewhere{away.URL}
@@ -108,16 +105,27 @@ func (s *connection) join(ctx context.Context, room, name string, role wire.Role
 	return nil
 }
 
-func (s *connection) sendHello(ctx context.Context, hello wire.Hello) error {
+// enter says hello and makes the request, called how, by which somebody enters a room. As the page
+// does, it does not wait for the first answer before it makes the second request.
+func (s *connection) enter(ctx context.Context, how string, hello wire.Hello, request func(id string) wire.Message) (wire.ServerMessage, error) {
 	s.helloSent = hello
-	_, err := s.request(ctx, func(id string) wire.Message {
+	sent, err := s.send(func(id string) wire.Message {
 		hello.ID = id
 		return hello
-	})
+	}, request)
 	if err != nil {
-		return fmt.Errorf("say hello: %w", err)
+		return nil, err
 	}
-	return nil
+	greeted, entered := sent[0], sent[1]
+	defer s.forget(sent...)
+	if _, err := s.await(ctx, greeted); err != nil {
+		return nil, fmt.Errorf("say hello: %w", err)
+	}
+	answer, err := s.await(ctx, entered)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", how, err)
+	}
+	return answer, nil
 }
 
 // Resume implements driver.Participant: it closes the WebSocket without a goodbye and
@@ -144,14 +152,11 @@ func resumeAt(ctx context.Context, s *connection, socket string) (*connection, e
 	if err != nil {
 		return nil, err
 	}
-	if err := next.sendHello(ctx, s.helloSent); err != nil {
-		return nil, errors.Join(err, next.Close())
-	}
-	answer, err := next.request(ctx, func(id string) wire.Message {
+	answer, err := next.enter(ctx, "resume", s.helloSent, func(id string) wire.Message {
 		return wire.Resume{ID: id, Room: s.room, Member: s.member, Key: s.resumeKey, Rev: s.lastRevision()}
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("resume: %w", err), next.Close())
+		return nil, errors.Join(err, next.Close())
 	}
 	if away, ok := answer.(wire.Redirect); ok {
 		return nil, errors.Join(elsewhere{away.URL}, next.Close())
@@ -311,38 +316,78 @@ func (s *connection) Done() <-chan struct{} {
 
 var errConnectionClosed = errors.New("the connection has ended")
 
+// A sentRequest waits for its answer. Who has sent it forgets it in the end.
+type sentRequest struct {
+	id     string
+	answer chan wire.ServerMessage // holds one
+}
+
 // request sends a request and waits for its answer. It returns a [wire.Error] if the
 // server refuses.
 func (s *connection) request(ctx context.Context, request func(id string) wire.Message) (wire.ServerMessage, error) {
-	answer := make(chan wire.ServerMessage, 1)
-	s.mu.Lock()
-	s.lastID++
-	id := strconv.Itoa(s.lastID)
-	s.pending[id] = answer
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.pending, id)
-		s.mu.Unlock()
-	}()
-
-	data, err := wire.Encode(request(id))
+	sent, err := s.send(request)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.conn.Write(data); err != nil {
-		select {
-		case <-s.done:
-			return nil, s.closedError()
-		default:
-			return nil, fmt.Errorf("write to the WebSocket: %w", err)
+	defer s.forget(sent[0])
+	return s.await(ctx, sent[0])
+}
+
+// send sends requests, all at once.
+func (s *connection) send(requests ...func(id string) wire.Message) ([]sentRequest, error) {
+	all, messages := make([]sentRequest, len(requests)), make([][]byte, len(requests))
+	for i, request := range requests {
+		r := sentRequest{answer: make(chan wire.ServerMessage, 1)}
+		s.mu.Lock()
+		s.lastID++
+		r.id = strconv.Itoa(s.lastID)
+		s.pending[r.id] = r.answer
+		s.mu.Unlock()
+		all[i] = r
+		data, err := wire.Encode(request(r.id))
+		if err != nil {
+			s.forget(all[:i+1]...)
+			return nil, err
 		}
+		messages[i] = data
 	}
-	if s.joining || s.reading.CompareAndSwap(false, true) {
-		s.readUntil(ctx, answer)
+	if err := s.write(messages...); err != nil {
+		s.forget(all...)
+		return nil, err
+	}
+	return all, nil
+}
+
+// write sends messages.
+func (s *connection) write(messages ...[]byte) error {
+	err := s.conn.Write(messages...)
+	if err == nil {
+		return nil
 	}
 	select {
-	case m := <-answer:
+	case <-s.done:
+		return s.closedError()
+	default:
+		return fmt.Errorf("write to the WebSocket: %w", err)
+	}
+}
+
+// forget drops requests: their answers are nobody's.
+func (s *connection) forget(all ...sentRequest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range all {
+		delete(s.pending, r.id)
+	}
+}
+
+// await waits for the answer to a request. It returns a [wire.Error] if the server refuses.
+func (s *connection) await(ctx context.Context, r sentRequest) (wire.ServerMessage, error) {
+	if s.joining || s.reading.CompareAndSwap(false, true) {
+		s.readUntil(ctx, r.answer)
+	}
+	select {
+	case m := <-r.answer:
 		if refusal, ok := m.(wire.Error); ok {
 			return nil, refusal
 		}

@@ -322,3 +322,25 @@ func TestResumeUsesLastPresenceRevision(t *testing.T) {
 	assert.EqualValues(t, 5, <-from)
 	require.NoError(t, last.Leave(t.Context()))
 }
+
+// Who joins or resumes does not wait for the server's welcome before they ask to.
+func TestJoinDoesNotWaitForTheWelcome(t *testing.T) {
+	var hello wire.ClientMessage
+	room := fakeServer(t, func(m wire.ClientMessage, say func(string)) {
+		switch m.(type) {
+		case wire.Hello:
+			hello = m
+		case wire.Join:
+			answerJoin(hello, say)
+			answerJoin(m, say)
+		case wire.Resume:
+			answerJoin(hello, say)
+			say(`{"type":"resumed","id":"` + wire.RequestID(m) + `","room":"room","member":"m","role":"listener","rev":4,"resume":{"key":"next","window_s":5}}`)
+		}
+	})
+	s, err := room.Join(t.Context(), "Bo", scenario.Listener)
+	require.NoError(t, err)
+	resumed, err := s.Resume(t.Context())
+	require.NoError(t, err)
+	assert.NoError(t, resumed.(*connection).Close())
+}

@@ -62,7 +62,7 @@ func (p *participant) Publish(ctx context.Context, offer string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(c.conn.Write(signal.AddTrack(mic)), c.conn.Write(signal.Offer(offer, 0))); err != nil {
+	if err := c.conn.Write(signal.AddTrack(mic), signal.Offer(offer, 0)); err != nil {
 		return "", fmt.Errorf("offer to the server: %w", err)
 	}
 	return c.firstAnswer(ctx)
