@@ -60,7 +60,7 @@ It has a server of its own, and plays against any WHIP/WHEP server as well.`,
 			return cli.Usage(fmt.Errorf("%w (see %s --help)", meantFlag(c, err), c.CommandPath()))
 		})
 	}
-	decimalFlags(root)
+	cli.DecimalFlags(root)
 	cli.RefuseUnknown(root)
 	width := terminalWidth(stdout)
 	fitHelp(root, width)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/earshot-audio/earshot/signaling/timers"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -33,7 +34,7 @@ type announcer struct {
 	room *LiveRoom
 	// participants is how many there were at the last presence message.
 	participants               atomic.Int64
-	presence, talkersThrottled *throttle
+	presence, talkersThrottled *timers.Throttle
 
 	mu   sync.Mutex
 	list []uint32 // the talkers, as the media reported them
@@ -41,10 +42,10 @@ type announcer struct {
 
 func newAnnouncer(room *LiveRoom) *announcer {
 	a := &announcer{room: room}
-	a.presence = newThrottle(func() time.Duration {
+	a.presence = timers.NewThrottle(func() time.Duration {
 		return a.interval(room.registry.cfg.PresenceEvery, presenceShare)
 	}, a.sendPresence)
-	a.talkersThrottled = newThrottle(func() time.Duration {
+	a.talkersThrottled = timers.NewThrottle(func() time.Duration {
 		return a.interval(room.registry.cfg.TalkersEvery, talkersShare)
 	}, a.sendTalkers)
 	return a
@@ -60,7 +61,7 @@ func (a *announcer) setTalkers(list []uint32) {
 	a.mu.Lock()
 	a.list = slices.Clone(list)
 	a.mu.Unlock()
-	a.talkersThrottled.trigger()
+	a.talkersThrottled.Trigger()
 }
 
 // talkers returns the talkers in ascending order, never nil.
@@ -99,7 +100,7 @@ func (a *announcer) takePresence() []presenceUpdate {
 	halls := l.rules.Halls()
 	n := &l.pending
 	audience, total := n.audienceChanges(halls)
-	common := wire.Presence{Rev: l.log.revision, StageChanges: n.stage, Applause: n.applause}
+	common := wire.Presence{Rev: l.log.Revision(), StageChanges: n.stage, Applause: n.applause}
 	if n.rules {
 		rules := wireRules(l.rules.Rules())
 		common.Rules = &rules

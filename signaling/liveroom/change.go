@@ -148,7 +148,7 @@ func (c *change) apply(events []room.Event) {
 		return
 	}
 	if !c.ended {
-		l.announcer.presence.trigger()
+		l.announcer.presence.Trigger()
 	}
 	if l.rules.Len() == 0 {
 		l.emptySince = events[len(events)-1].At
@@ -195,7 +195,7 @@ func (c *change) applyTo(p *Participant, e room.Event) {
 // stageChanged notes the new state of somebody who is on stage, or leaves it.
 func (c *change) stageChanged(m room.Member, gone bool) {
 	state := wire.StageChange{StageMember: view{c.room}.stageMember(m), Gone: gone}
-	c.room.log.add(state)
+	c.room.log.Add(state)
 	c.room.pending.stageChanged(state)
 }
 

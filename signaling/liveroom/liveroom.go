@@ -7,6 +7,8 @@ import (
 
 	"github.com/earshot-audio/earshot/room"
 	"github.com/earshot-audio/earshot/room/rtc"
+	"github.com/earshot-audio/earshot/signaling/stagelog"
+	"github.com/earshot-audio/earshot/signaling/timers"
 	"github.com/earshot-audio/earshot/signaling/wire"
 )
 
@@ -27,14 +29,14 @@ type LiveRoom struct {
 	Media      *MediaSessions
 	announcer  *announcer
 	// timer runs when the rules have something to do.
-	timer *timer
+	timer *timers.Timer
 	// down is closed when an ended room has been torn down.
 	down chan struct{}
 
 	mu         sync.Mutex // guards all below, Media, and the participants
 	rules      *room.Room
 	roster     roster
-	log        changeLog
+	log        stagelog.Log
 	pending    pendingPresence
 	saver      saver
 	checker    checker
@@ -60,14 +62,14 @@ func newLiveRoom(registry *Registry, rules *room.Room) (*LiveRoom, error) {
 		down:       make(chan struct{}),
 		rules:      rules,
 		roster:     newRoster(),
-		log:        newChangeLog(uint64(max(now.UnixMilli(), 0))),
+		log:        stagelog.New(uint64(max(now.UnixMilli(), 0))),
 		saver:      saver{persister: registry.cfg.Persister, log: registry.cfg.Log},
 		emptySince: now,
 		endReason:  wire.GoodbyeEnded,
 	}
 	l.Membership = &Membership{room: l}
 	l.announcer = newAnnouncer(l)
-	l.timer = newTimer(l.tick)
+	l.timer = timers.NewTimer(l.tick)
 	mediaCfg := rtc.MediaRoomConfig{Slots: cfg.Slots, AudienceHold: cfg.AudienceHold, OnActiveSpeakers: l.announcer.setTalkers}
 	if registry.cfg.Cluster != nil {
 		mediaCfg.Speaks = registry.cfg.Cluster.Speaks
@@ -273,7 +275,7 @@ func (l *LiveRoom) saveNew() error {
 
 // setTimer sets the timer to what the rules have to do next. The caller holds the
 // lock, or is alone.
-func (l *LiveRoom) setTimer(now time.Time) { l.timer.set(l.saver.next(l.rules.NextTick(), now), now) }
+func (l *LiveRoom) setTimer(now time.Time) { l.timer.Set(l.saver.next(l.rules.NextTick(), now), now) }
 
 // tick does what the rules have to do now.
 func (l *LiveRoom) tick() {
@@ -284,9 +286,9 @@ func (l *LiveRoom) tick() {
 func (l *LiveRoom) tearDown() {
 	defer l.registry.teardowns.Done()
 	defer close(l.down)
-	l.timer.close()
-	l.announcer.presence.close()
+	l.timer.Close()
+	l.announcer.presence.Close()
 	l.playOn()
-	l.Media.closeAll(l.announcer.talkersThrottled.close)
+	l.Media.closeAll(l.announcer.talkersThrottled.Close)
 	l.registry.retire(l)
 }

@@ -175,37 +175,6 @@ func TestMismatches(t *testing.T) {
 	}
 }
 
-func TestChangeLog(t *testing.T) {
-	change := func(who string) wire.StageChange {
-		return wire.StageChange{StageMember: wire.StageMember{Member: who}}
-	}
-	log := newChangeLog(100)
-	log.add(change("a"))
-	log.add(change("b"))
-	log.add(change("a"))
-	since := func(rev uint64) []string {
-		changes, ok := log.since(rev)
-		if !ok {
-			return []string{"unknown"}
-		}
-		names := []string{}
-		for _, c := range changes {
-			names = append(names, c.Member)
-		}
-		return names
-	}
-	assert.Equal(t, []string{"b", "a"}, since(100))
-	assert.Equal(t, []string{"a"}, since(102))
-	assert.Empty(t, since(103))
-	assert.Equal(t, []string{"unknown"}, since(99))
-	assert.Equal(t, []string{"unknown"}, since(104), "a revision of another process")
-	for i := range changeLogLength {
-		log.add(change(fmt.Sprint("person ", i)))
-	}
-	assert.Equal(t, []string{"unknown"}, since(101))
-	assert.Len(t, since(log.revision-5), 5)
-}
-
 // FuzzTicket checks that a key resumes its own member of its own room, and nobody
 // else anywhere.
 func FuzzTicket(f *testing.F) {

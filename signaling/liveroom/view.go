@@ -26,7 +26,7 @@ func (v view) joined(p *Participant) wire.Joined {
 		Slots:   l.slots,
 		Stage:   v.stage(),
 		Talkers: l.announcer.talkers(),
-		Rev:     l.log.revision,
+		Rev:     l.log.Revision(),
 		Rules:   wireRules(l.rules.Rules()),
 		Resume:  v.ticket(p),
 	}
@@ -50,7 +50,7 @@ func (v view) resumed(p *Participant, revision uint64) wire.Resumed {
 		Talker:  p.talker,
 		Muted:   me.Muted,
 		Slots:   l.slots,
-		Rev:     l.log.revision,
+		Rev:     l.log.Revision(),
 		Talkers: l.announcer.talkers(),
 		Rules:   wireRules(l.rules.Rules()),
 		Ear:     p.ear != nil,
@@ -59,7 +59,7 @@ func (v view) resumed(p *Participant, revision uint64) wire.Resumed {
 		Resume:  v.ticket(p),
 	}
 	resumed.Hall, resumed.Audience, resumed.Total = v.seats(p)
-	if changes, ok := l.log.since(revision); ok {
+	if changes, ok := l.log.Since(revision); ok {
 		resumed.StageChanges = changes
 	} else {
 		resumed.Stage = v.stage()

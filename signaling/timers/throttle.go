@@ -1,15 +1,15 @@
-package liveroom
+package timers
 
 import (
 	"sync"
 	"time"
 )
 
-// throttle runs a function after it was triggered, at most once an interval: the
+// A Throttle runs a function after it was triggered, at most once an interval: the
 // first trigger after a quiet time at once, later ones together at the end of the
 // interval. The function never runs twice at the same time. It is safe for
 // concurrent use.
-type throttle struct {
+type Throttle struct {
 	interval func() time.Duration
 	run      func()
 
@@ -23,13 +23,14 @@ type throttle struct {
 	single sync.Mutex
 }
 
-func newThrottle(interval func() time.Duration, run func()) *throttle {
-	return &throttle{interval: interval, run: run}
+// NewThrottle returns a throttle of run, with the interval that there is at each trigger.
+func NewThrottle(interval func() time.Duration, run func()) *Throttle {
+	return &Throttle{interval: interval, run: run}
 }
 
-// trigger asks for a run and returns at once. It may be called with locks held that
+// Trigger asks for a run and returns at once. It may be called with locks held that
 // the function takes.
-func (t *throttle) trigger() {
+func (t *Throttle) Trigger() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || t.pending {
@@ -41,7 +42,7 @@ func (t *throttle) trigger() {
 	t.timer = time.AfterFunc(wait, t.fire) // at once if the wait is not positive
 }
 
-func (t *throttle) fire() {
+func (t *Throttle) fire() {
 	defer t.running.Done()
 	// A run may take longer than the interval.
 	t.single.Lock()
@@ -59,9 +60,9 @@ func (t *throttle) fire() {
 	t.run()
 }
 
-// close prevents further runs and waits for one under way. It must not be called
+// Close prevents further runs and waits for one under way. It must not be called
 // with a lock held that the function takes.
-func (t *throttle) close() {
+func (t *Throttle) Close() {
 	t.mu.Lock()
 	t.closed = true
 	if t.pending && t.timer.Stop() {

@@ -1,13 +1,13 @@
-package liveroom
+package timers
 
 import (
 	"sync"
 	"time"
 )
 
-// timer calls a function at a time that can be changed until then. It is safe for
+// A Timer calls a function at a time that can be changed until then. It is safe for
 // concurrent use.
-type timer struct {
+type Timer struct {
 	run func()
 
 	mu      sync.Mutex
@@ -17,11 +17,12 @@ type timer struct {
 	running sync.WaitGroup
 }
 
-func newTimer(run func()) *timer { return &timer{run: run} }
+// NewTimer returns a timer that is not set.
+func NewTimer(run func()) *Timer { return &Timer{run: run} }
 
-// set sets the time, replacing the one that was set; zero: not at all. It may be
+// Set sets the time, replacing the one that was set; zero: not at all. It may be
 // called with locks held that the function takes.
-func (t *timer) set(at, now time.Time) {
+func (t *Timer) Set(at, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || at.Equal(t.at) {
@@ -42,7 +43,7 @@ func (t *timer) set(at, now time.Time) {
 }
 
 // expire unsets the timer and reports whether it was still set to the given time.
-func (t *timer) expire(at time.Time) bool {
+func (t *Timer) expire(at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || !at.Equal(t.at) {
@@ -52,16 +53,16 @@ func (t *timer) expire(at time.Time) bool {
 	return true
 }
 
-func (t *timer) cancel() {
+func (t *Timer) cancel() {
 	if t.timer != nil && t.timer.Stop() {
 		t.running.Done()
 	}
 	t.at, t.timer = time.Time{}, nil
 }
 
-// close unsets the timer and waits for a call under way. It must not be called
+// Close unsets the timer and waits for a call under way. It must not be called
 // with a lock held that the function takes.
-func (t *timer) close() {
+func (t *Timer) Close() {
 	t.mu.Lock()
 	t.closed = true
 	t.cancel()

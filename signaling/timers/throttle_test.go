@@ -1,4 +1,4 @@
-package liveroom
+package timers
 
 import (
 	"sync"
@@ -8,17 +8,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const eventually, often = 30 * time.Second, 2 * time.Millisecond
 
 func TestThrottleRunsOnceForManyTriggers(t *testing.T) {
 	var runs atomic.Int32
 	start := time.Now()
-	throttle := newThrottle(every(20*time.Millisecond), func() { runs.Add(1) })
+	throttle := NewThrottle(every(20*time.Millisecond), func() { runs.Add(1) })
 	for range 100_000 {
-		throttle.trigger()
+		throttle.Trigger()
 	}
 	require.Eventually(t, func() bool { return runs.Load() >= 1 }, eventually, often)
-	throttle.close()
+	throttle.Close()
 	// One at once, and at most one for each interval that has started.
 	assert.LessOrEqual(t, int64(runs.Load()), 1+int64(time.Since(start)/(20*time.Millisecond)))
 }
@@ -26,17 +31,17 @@ func TestThrottleRunsOnceForManyTriggers(t *testing.T) {
 func TestThrottleKeepsATriggerDuringARun(t *testing.T) {
 	var runs atomic.Int32
 	entered, resume := make(chan struct{}, 2), make(chan struct{})
-	throttle := newThrottle(every(time.Millisecond), func() {
+	throttle := NewThrottle(every(time.Millisecond), func() {
 		entered <- struct{}{}
 		<-resume
 		runs.Add(1)
 	})
-	throttle.trigger()
+	throttle.Trigger()
 	<-entered
-	throttle.trigger()
+	throttle.Trigger()
 	close(resume)
 	require.Eventually(t, func() bool { return runs.Load() == 2 }, eventually, often)
-	throttle.close()
+	throttle.Close()
 }
 
 func TestThrottleNeverRunsTwiceAtOnce(t *testing.T) {
@@ -44,10 +49,10 @@ func TestThrottleNeverRunsTwiceAtOnce(t *testing.T) {
 	var runs sync.WaitGroup
 	runs.Add(5)
 	left := 5
-	throttle := newThrottle(every(time.Nanosecond), nil)
+	throttle := NewThrottle(every(time.Nanosecond), nil)
 	throttle.run = func() {
 		assert.EqualValues(t, 1, inside.Add(1))
-		throttle.trigger()
+		throttle.Trigger()
 		time.Sleep(time.Millisecond)
 		inside.Add(-1)
 		if left > 0 {
@@ -55,20 +60,20 @@ func TestThrottleNeverRunsTwiceAtOnce(t *testing.T) {
 			runs.Done()
 		}
 	}
-	throttle.trigger()
+	throttle.Trigger()
 	runs.Wait()
-	throttle.close()
+	throttle.Close()
 }
 
 func TestClosedThrottleDoesNotRun(t *testing.T) {
 	var runs atomic.Int32
-	throttle := newThrottle(every(time.Hour), func() { runs.Add(1) })
-	throttle.trigger()
+	throttle := NewThrottle(every(time.Hour), func() { runs.Add(1) })
+	throttle.Trigger()
 	require.Eventually(t, func() bool { return runs.Load() == 1 }, eventually, often)
-	throttle.trigger() // due in an hour
-	throttle.close()
-	throttle.trigger()
-	throttle.close()
+	throttle.Trigger() // due in an hour
+	throttle.Close()
+	throttle.Trigger()
+	throttle.Close()
 	assert.EqualValues(t, 1, runs.Load())
 }
 

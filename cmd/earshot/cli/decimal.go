@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/earshot-audio/earshot/internal/decimal"
 )
 
-// decimalFlags lets the flags of a command and of those below it take numbers and lengths of
+// DecimalFlags lets the flags of a command and of those below it take numbers and lengths of
 // time in decimal alone.
-func decimalFlags(c *cobra.Command) {
+func DecimalFlags(c *cobra.Command) {
 	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
 		flags.VisitAll(func(f *pflag.Flag) {
 			switch kind := f.Value.Type(); {
@@ -28,7 +28,7 @@ func decimalFlags(c *cobra.Command) {
 		})
 	}
 	for _, below := range c.Commands() {
-		decimalFlags(below)
+		DecimalFlags(below)
 	}
 }
 
